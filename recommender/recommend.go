@@ -1,0 +1,75 @@
+package recommender
+
+import (
+	"math"
+	"slices"
+)
+
+// Recommend applies the policy's rules to what was seen of a container, and its guards to what the rules
+// gave. A resource without samples gets no advice, whatever its rules.
+func Recommend(c Container, h History, p Policy) Recommendation {
+	j := judgement{container: c, history: h, policy: p}
+	for r := range NumResources {
+		j.applyRules(r)
+	}
+	for _, guard := range p.Guards {
+		guard.act(&j)
+	}
+	for r := range NumResources {
+		j.noteRefusal(r)
+	}
+	rec := Recommendation{Container: c, Advice: j.advice, OOMKills: h.OOMKills, Runs: h.Runs}
+	for r := range NumResources {
+		rec.Evidence[r] = h.Usage[r].summarize()
+	}
+	return rec
+}
+
+func (j *judgement) applyRules(r Resource) {
+	u := j.history.Usage[r]
+	if r == CPU && j.history.RunsUnmeasured > 0 {
+		j.note(r, NoteRunsTooShort, "%d of %s ended before Prometheus had scraped them twice, which a rate needs: scrape more often, or set cpu by hand",
+			j.history.RunsUnmeasured, count(j.history.Runs, "run"))
+	}
+	if u.Dropped > 0 {
+		j.note(r, NoteDroppedSamples, "%s left out that were not finite numbers", count(u.Dropped, "sample"))
+	}
+	if len(u.Samples) == 0 {
+		return
+	}
+	j.advice[r].Formula = j.policy.Rules[r].formula(r, u, j.container.Spec[r])
+	j.advice[r].Bounds = j.advice[r].Formula
+}
+
+// noteRefusal marks what Kubernetes would refuse, where no guard has put it right.
+func (j *judgement) noteRefusal(r Resource) {
+	if request, limit, above := j.requestAboveLimit(r); above {
+		j.note(r, NoteRequestAboveLimit, "the request of %s is above the limit of %s, which Kubernetes refuses", r.Quantity(request), r.Quantity(limit))
+	}
+}
+
+// Sort puts the samples in the ascending order that quantiles need.
+func (u *Usage) Sort() { slices.Sort(u.Samples) }
+
+// summarize needs sorted samples.
+func (u Usage) summarize() Evidence {
+	e := Evidence{Samples: len(u.Samples), Dropped: u.Dropped, Pods: u.Pods, Running: u.Running, Covered: u.Covered, Peak: u.Peak}
+	if len(u.Samples) == 0 {
+		return e
+	}
+	e.Mean = mean(u.Samples)
+	for _, p := range []struct {
+		to *float64
+		q  float64
+	}{{&e.P50, 0.50}, {&e.P90, 0.90}, {&e.P95, 0.95}, {&e.P99, 0.99}} {
+		*p.to = Quantile(p.q, u.Samples)
+	}
+	e.Peak.Value = math.Max(e.Peak.Value, u.highest())
+	return e
+}
+
+// CoverageBelow says that the window itself is shorter than the policy wants to see of it, so that no
+// long-running container could get advice.
+func (p Policy) CoverageBelow(w Window) bool {
+	return p.Has(GuardTooLittleData) && w.Length < p.MinCoverage
+}

@@ -1,0 +1,278 @@
+// Package recommender decides what a container should request and be limited to, given what it has used.
+//
+// It is pure: no clock, no input or output, nothing but the standard library and gonum. Everything it
+// needs is in its arguments, so a recommendation can be repeated, tested and replayed against history.
+package recommender
+
+import (
+	"fmt"
+	"math"
+	"strings"
+	"time"
+)
+
+// Resource is what a container can request and be limited to. It indexes arrays of NumResources.
+type Resource uint8
+
+// The resources that are sized. CPU is measured in cores, memory in bytes.
+const (
+	CPU Resource = iota
+	Memory
+	NumResources
+)
+
+// String is the resource's name in a Kubernetes container spec: "cpu" or "memory".
+func (r Resource) String() string {
+	switch r {
+	case CPU:
+		return "cpu"
+	case Memory:
+		return "memory"
+	default:
+		return fmt.Sprintf("Resource(%d)", uint8(r))
+	}
+}
+
+// ID names one container of one workload. Cluster is empty where a single cluster is read.
+type ID struct {
+	Cluster   string
+	Namespace string
+	Kind      string // as Kubernetes spells it: Deployment, CronJob, Rollout
+	Workload  string
+	Container string
+}
+
+// Ref is the workload as kubectl writes it: "deployment/web".
+func (id ID) Ref() string { return strings.ToLower(id.Kind) + "/" + id.Workload }
+
+// String is the whole name: "shop/deployment/web/app", behind "cluster:" where the cluster is named.
+func (id ID) String() string {
+	s := id.Namespace + "/" + id.Ref() + "/" + id.Container
+	if id.Cluster != "" {
+		s = id.Cluster + ":" + s
+	}
+	return s
+}
+
+// Compare orders IDs by cluster, namespace, workload, kind and container, and is 0 only for equal ones.
+func (id ID) Compare(other ID) int {
+	for _, pair := range [][2]string{
+		{id.Cluster, other.Cluster},
+		{id.Namespace, other.Namespace},
+		{id.Workload, other.Workload},
+		{id.Kind, other.Kind},
+		{id.Container, other.Container},
+	} {
+		if c := strings.Compare(pair[0], pair[1]); c != 0 {
+			return c
+		}
+	}
+	return 0
+}
+
+// Value is one request or limit. It is set to an amount, unset (a spec does not have it, a patch deletes
+// it), or no advice (a patch leaves it alone). The zero Value is no advice; an amount of zero is none of
+// the other two.
+type Value struct {
+	state  valueState
+	amount float64
+}
+
+type valueState uint8
+
+const (
+	noAdvice valueState = iota
+	unset
+	set
+)
+
+// Set is the amount in the resource's unit: cores or bytes.
+func Set(amount float64) Value { return Value{set, amount} }
+
+// Unset is no request, or no limit.
+func Unset() Value { return Value{state: unset} }
+
+// NoAdvice is what stands where nothing is recommended.
+func NoAdvice() Value { return Value{} }
+
+// Amount is the amount, and whether there is one.
+func (v Value) Amount() (amount float64, ok bool) { return v.amount, v.state == set }
+
+// IsUnset says that there is, or should be, no such request or limit.
+func (v Value) IsUnset() bool { return v.state == unset }
+
+// IsAdvice says that the value is set or unset, rather than no advice.
+func (v Value) IsAdvice() bool { return v.state != noAdvice }
+
+// Or is v where it is advice, and fallback where it is not.
+func (v Value) Or(fallback Value) Value {
+	if v.IsAdvice() {
+		return v
+	}
+	return fallback
+}
+
+// String is for messages of tests: "0.25", "unset" or "no advice".
+func (v Value) String() string {
+	switch v.state {
+	case set:
+		return fmt.Sprint(v.amount)
+	case unset:
+		return "unset"
+	default:
+		return "no advice"
+	}
+}
+
+// Bounds are the request and the limit of one resource, in its unit.
+type Bounds struct{ Request, Limit Value }
+
+// Container is one container as it is declared.
+type Container struct {
+	ID   ID
+	Spec [NumResources]Bounds // unset where the spec has none; never no advice
+
+	// Replicas is how many of its pods are meant to run at once, as far as that reserves anything: the
+	// active pods of a Job, 0 for a CronJob. UnknownReplicas where the declaration does not say (a
+	// DaemonSet in a manifest).
+	Replicas int
+}
+
+// UnknownReplicas stands in Container.Replicas where a declaration cannot say.
+const UnknownReplicas = -1
+
+// RunsToCompletion says that the container's pods are runs of a Job or a CronJob, which end by themselves.
+func (c Container) RunsToCompletion() bool { return c.ID.Kind == "Job" || c.ID.Kind == "CronJob" }
+
+// Owner is the object that a pod, a ReplicaSet or a Job belongs to.
+type Owner struct{ Kind, Name string }
+
+// Owners is who owned what in one namespace, by name. A ReplicaSet, a Job or a pod that belongs to
+// nobody maps to the zero Owner; one that is not in its map is not known.
+type Owners struct {
+	Pods        map[string]Owner
+	ReplicaSets map[string]Owner
+	Jobs        map[string]Owner
+}
+
+// Window is the time that usage is read from: (Until - Length, Until], sampled at Until - Length + k x
+// Step for k = 1 .. Length/Step. CPU rates are taken over RateWindow before each of these points.
+type Window struct {
+	Until                    time.Time
+	Length, Step, RateWindow time.Duration
+}
+
+// Validate says what is wrong with the window, in terms of the flags that set it.
+func (w Window) Validate() error {
+	switch {
+	case w.Step < time.Second || w.Step%time.Second != 0:
+		return fmt.Errorf("invalid --step %q: want whole seconds, at least 1s", w.Step)
+	case w.RateWindow < time.Second || w.RateWindow%time.Second != 0:
+		return fmt.Errorf("invalid --rate-window %q: want whole seconds, at least 1s", w.RateWindow)
+	case w.Length < w.Step:
+		return fmt.Errorf("invalid --window %q: want at least one --step (%s)", w.Length, w.Step)
+	case w.Length > MaxWindow:
+		return fmt.Errorf("invalid --window %q: want at most %s", w.Length, MaxWindow)
+	}
+	return nil
+}
+
+// MaxWindow is the longest window that can be asked for: two years.
+const MaxWindow = 2 * 365 * 24 * time.Hour
+
+// Align floors Until to a multiple of the step and Length to a whole number of steps, so that the grid
+// is the one that Prometheus's subqueries use, and that days of it can be read one by one.
+func (w Window) Align() Window {
+	w.Until = w.Until.UTC().Truncate(w.Step)
+	w.Length = w.Length.Truncate(w.Step)
+	return w
+}
+
+// Start is the open left end of the window: nothing at or before it counts.
+func (w Window) Start() time.Time { return w.Until.Add(-w.Length) }
+
+// Points is the number of points in the grid.
+func (w Window) Points() int { return int(w.Length / w.Step) }
+
+// Time is the k-th point of the grid, k = 1 .. Points.
+func (w Window) Time(k int) time.Time { return w.Start().Add(time.Duration(k) * w.Step) }
+
+// Peak is the highest sample of a resource in the window.
+type Peak struct {
+	Value float64   // cores or bytes; 0 where there are no samples
+	Pod   string    // the pod that it was seen in
+	At    time.Time // it was seen in (At - Within, At]
+	// Within is how exactly the time is known.
+	Within time.Duration
+}
+
+// OOMKill is one time that the kernel killed the container for reaching its memory limit.
+type OOMKill struct {
+	Pod   string
+	At    time.Time // the first grid point that shows it
+	Limit float64   // the memory limit then in force, bytes; 0 where it is not known
+}
+
+// Usage is what all pods of a workload used of one resource in one container, pooled over the window.
+type Usage struct {
+	Samples []float64 // ascending and finite, in cores or bytes
+	Dropped int       // samples left out because they were not finite
+
+	Covered time.Duration // of the window: grid points with at least one sample, times the step
+	Pods    int           // pods with at least one sample
+	Running int           // pods with a sample at the window's last point
+	Peak    Peak          // over every raw sample for memory, over the grid for CPU
+}
+
+// Add pools values, dropping what is not finite. Call Sort when all are there.
+func (u *Usage) Add(values ...float64) {
+	for _, v := range values {
+		if math.IsNaN(v) || math.IsInf(v, 0) {
+			u.Dropped++
+			continue
+		}
+		u.Samples = append(u.Samples, v)
+	}
+}
+
+// History is what was seen of one container in the window.
+type History struct {
+	Usage [NumResources]Usage
+
+	// Runs counts the runs of a Job or a CronJob, and RunsUnmeasured those too short for a CPU rate: they
+	// have fewer than two samples. Zero for everything else.
+	Runs, RunsUnmeasured int
+
+	OOMKills []OOMKill // in order of time
+}
+
+// Note says one thing about a recommendation: which guard changed what and why, or what is missing.
+type Note struct {
+	Code string // stable: "observed-peak"; docs/notes.md has a paragraph for each
+	Text string // one line, with the numbers
+}
+
+// Advice is the recommendation for one resource of one container.
+type Advice struct {
+	Formula Bounds // what the rules alone give, rounded up
+	Bounds  Bounds // what stands after the guards
+	Notes   []Note
+}
+
+// Recommendation is the advice for one container together with what it rests on. It holds no samples.
+type Recommendation struct {
+	Container
+	Advice   [NumResources]Advice
+	Evidence [NumResources]Evidence
+	OOMKills []OOMKill
+	Runs     int // of a Job or a CronJob
+}
+
+// Evidence is a summary of a Usage: counts, the usual percentiles and the peak, in cores or bytes.
+type Evidence struct {
+	Samples, Dropped         int
+	Pods, Running            int // in the window, and at its last point
+	Covered                  time.Duration
+	Mean, P50, P90, P95, P99 float64 // 0 where there are no samples
+	Peak                     Peak
+}
