@@ -1,0 +1,80 @@
+package report
+
+import (
+	"encoding/csv"
+	"io"
+	"strconv"
+	"strings"
+
+	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/scan"
+)
+
+// csvColumns are an API, as the fields of the JSON report are: new ones come at the end. Amounts are in
+// cores or bytes. A bound is empty where it is unset or has no advice: status and notes tell which.
+func csvColumns() []string {
+	return []string{
+		"namespace", "kind", "workload", "container", "resource", "replicas", "status",
+		"request_now", "request_formula", "request", "limit_now", "limit_formula", "limit",
+		"mean", "p50", "p90", "p95", "p99", "peak", "samples", "coverage_seconds", "pods", "notes", "error",
+	}
+}
+
+func writeCSV(w io.Writer, r Report, _ Options) error {
+	out := csv.NewWriter(w)
+	if err := out.Write(csvColumns()); err != nil {
+		return err
+	}
+	for _, item := range r.Items {
+		for res := range recommender.NumResources {
+			if err := out.Write(csvRow(item, res)); err != nil {
+				return err
+			}
+		}
+	}
+	out.Flush()
+	return out.Error()
+}
+
+func csvRow(item scan.Item, r recommender.Resource) []string {
+	spec, advice, e := item.Spec[r], item.Advice[r], item.Evidence[r]
+	row := []string{
+		item.ID.Namespace, item.ID.Kind, item.ID.Workload, item.ID.Container, r.String(),
+		strconv.Itoa(Replicas(item, r)), string(StatusOf(item, r)),
+	}
+	for _, v := range []recommender.Value{
+		spec.Request, advice.Formula.Request, advice.Bounds.Request,
+		spec.Limit, advice.Formula.Limit, advice.Bounds.Limit,
+	} {
+		row = append(row, csvValue(v))
+	}
+	for _, x := range []float64{e.Mean, e.P50, e.P90, e.P95, e.P99, e.Peak.Value} {
+		row = append(row, csvMeasured(e, x))
+	}
+	var notes []string
+	for _, n := range advice.Notes {
+		notes = append(notes, n.Code+": "+n.Text)
+	}
+	row = append(row, strconv.Itoa(e.Samples), strconv.Itoa(int(e.Covered.Seconds())), strconv.Itoa(e.Pods), strings.Join(notes, "; "))
+	if item.Err != nil {
+		return append(row, oneLine(item.Err.Error()))
+	}
+	return append(row, "")
+}
+
+func csvValue(v recommender.Value) string {
+	if amount, ok := v.Amount(); ok {
+		return csvNumber(amount)
+	}
+	return ""
+}
+
+// csvMeasured is empty where nothing was measured: 0 would be a measurement.
+func csvMeasured(e recommender.Evidence, x float64) string {
+	if e.Samples == 0 {
+		return ""
+	}
+	return csvNumber(x)
+}
+
+func csvNumber(x float64) string { return strconv.FormatFloat(x, 'f', -1, 64) }

@@ -1,0 +1,188 @@
+// Package report shows what a scan found: as a table for people, as JSON, YAML and CSV for programs.
+package report
+
+import (
+	"fmt"
+	"io"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/scan"
+)
+
+// Report is a scan's result with what it was made from. It is a plain value, sorted once, by its scan.
+type Report struct {
+	Source    Source
+	Window    recommender.Window
+	Policy    recommender.Policy
+	Items     []scan.Item
+	Ownership scan.Ownership
+	Queries   []string
+	Warnings  []string
+}
+
+// Source says where usage came from and how it was read.
+type Source struct {
+	Kind    string // "prometheus" or "tsdb"
+	Address string // the URL without credentials, or the folder
+	Read    string // "query_range"
+}
+
+// Status is how far a recommendation got.
+type Status string
+
+// The statuses, from good to bad.
+const (
+	OK            Status = "ok"
+	TooLittleData Status = "too-little-data"
+	NoData        Status = "no-data"
+	Failed        Status = "error"
+)
+
+// StatusOf is the status of one resource of an item.
+func StatusOf(item scan.Item, r recommender.Resource) Status {
+	switch advice := item.Advice[r]; {
+	case item.Err != nil:
+		return Failed
+	case item.Evidence[r].Samples == 0:
+		return NoData
+	case slices.ContainsFunc(advice.Notes, func(n recommender.Note) bool { return n.Code == recommender.GuardTooLittleData }):
+		return TooLittleData
+	default:
+		return OK
+	}
+}
+
+// Failures are the errors of the items, each once with the number of containers that it concerns.
+func (r Report) Failures() []Failure {
+	var failures []Failure
+	for _, item := range r.Items {
+		if item.Err == nil {
+			continue
+		}
+		i := slices.IndexFunc(failures, func(f Failure) bool { return f.Err.Error() == item.Err.Error() })
+		if i < 0 {
+			failures, i = append(failures, Failure{Err: item.Err}), len(failures)
+		}
+		failures[i].Containers++
+	}
+	return failures
+}
+
+// Failure is one error and the number of containers that have no recommendation for it.
+type Failure struct {
+	Err        error
+	Containers int
+}
+
+// Total is what the containers of a report request together, over their replicas, in cores or bytes. Runs
+// of Jobs and CronJobs count while they are active only.
+type Total struct {
+	Now, After float64
+	Unset      int // containers that request nothing now: they count as 0
+}
+
+// Totals sums requests over replicas. Where there is no advice, what is declared stays.
+func (r Report) Totals() (totals [recommender.NumResources]Total) {
+	for _, item := range r.Items {
+		for res := range recommender.NumResources {
+			now := item.Spec[res].Request
+			after, _ := item.Advice[res].Bounds.Request.Or(now).Amount()
+			before, declared := now.Amount()
+			n := float64(Replicas(item, res))
+			totals[res].Now += before * n
+			totals[res].After += after * n
+			if !declared && n > 0 {
+				totals[res].Unset++
+			}
+		}
+	}
+	return totals
+}
+
+// Replicas is the number of pods that a container's request counts for: as declared, or as seen at the end
+// of the window where a declaration cannot say.
+func Replicas(item scan.Item, r recommender.Resource) int {
+	if item.Replicas == recommender.UnknownReplicas {
+		return item.Evidence[r].Running
+	}
+	return item.Replicas
+}
+
+// Options are what a format may be told.
+type Options struct {
+	Color bool // ANSI colours, for a terminal
+}
+
+// Format writes a report in one way. The report is not changed.
+type Format struct {
+	Name  string
+	Doc   string // what it is for
+	Write func(io.Writer, Report, Options) error
+}
+
+// Formats are all formats, the default first.
+func Formats() []Format {
+	return []Format{
+		{"table", "a diff for people: what is declared, what is recommended, and why", writeTable},
+		{"wide", "the table with percentiles, peak, samples, coverage and pods", writeWide},
+		{"json", "everything, with schemaVersion " + SchemaVersion, writeJSON},
+		{"yaml", "the same as json", writeYAML},
+		{"csv", "a line for each container and resource", writeCSV},
+	}
+}
+
+// Names are the formats' names in order.
+func Names() (names []string) {
+	for _, f := range Formats() {
+		names = append(names, f.Name)
+	}
+	return names
+}
+
+// Lookup is the format of that name. Its error lists what there is.
+func Lookup(name string) (Format, error) {
+	for _, f := range Formats() {
+		if f.Name == name {
+			return f, nil
+		}
+	}
+	names := Names()
+	last := len(names) - 1
+	return Format{}, fmt.Errorf("want %s or %s", strings.Join(names[:last], ", "), names[last])
+}
+
+// New puts together what a scan found and what it was made from.
+func New(result scan.Result, source Source, w recommender.Window, p recommender.Policy) Report {
+	r := Report{
+		Source: source, Window: w, Policy: p, Items: result.Items,
+		Ownership: result.Ownership, Queries: result.Queries, Warnings: result.Warnings,
+	}
+	if warning := r.shortData(); warning != "" {
+		r.Warnings = append(r.Warnings, warning)
+	}
+	return r
+}
+
+// shortData warns of a window that begins before all data: the percentiles are then those of a shorter
+// time, which the window's own line would hide. A step may always be missing.
+func (r Report) shortData() string {
+	var longest time.Duration
+	for _, item := range r.Items {
+		for res := range recommender.NumResources {
+			longest = max(longest, item.Evidence[res].Covered)
+		}
+	}
+	if longest == 0 || longest >= r.Window.Length*9/10 {
+		return ""
+	}
+	return fmt.Sprintf("no container has samples for more than %s of the window of %s: the data may be shorter than --window",
+		recommender.ShortDuration(longest), recommender.ShortDuration(r.Window.Length))
+}
+
+// Succeeded says whether anything could be read.
+func (r Report) Succeeded() bool {
+	return slices.ContainsFunc(r.Items, func(i scan.Item) bool { return i.Err == nil })
+}

@@ -1,0 +1,276 @@
+package report
+
+import (
+	"bytes"
+	"encoding/csv"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/scan"
+)
+
+const mi = 1 << 20
+
+var update = flag.Bool("update", os.Getenv("UPDATE") != "", "write the golden files anew")
+
+func until() time.Time { return time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC) }
+
+func week() recommender.Window {
+	return recommender.Window{Until: until(), Length: 7 * 24 * time.Hour, Step: 5 * time.Minute, RateWindow: 5 * time.Minute}
+}
+
+func declared(namespace, kind, name, container string, replicas int, cpu, memory recommender.Bounds) recommender.Container {
+	return recommender.Container{
+		ID:       recommender.ID{Namespace: namespace, Kind: kind, Workload: name, Container: container},
+		Spec:     [recommender.NumResources]recommender.Bounds{cpu, memory},
+		Replicas: replicas,
+	}
+}
+
+func bounds(request, limit float64) recommender.Bounds {
+	return recommender.Bounds{Request: recommender.Set(request), Limit: recommender.Set(limit)}
+}
+
+func none() recommender.Bounds {
+	return recommender.Bounds{Request: recommender.Unset(), Limit: recommender.Unset()}
+}
+
+// history is a week of samples that rise evenly from half to three halves of the given values.
+func history(cores, bytes float64) recommender.History {
+	var h recommender.History
+	for r, middle := range [recommender.NumResources]float64{recommender.CPU: cores, recommender.Memory: bytes} {
+		u := &h.Usage[r]
+		for k := range 2017 {
+			u.Add(middle * (0.5 + float64(k)/2016))
+		}
+		u.Sort()
+		u.Covered, u.Pods, u.Running = 7*24*time.Hour, 3, 2
+		u.Peak = recommender.Peak{Value: middle * 1.6, Pod: "web-5d9c7b6f8-bbbbb", At: until().Add(-30 * time.Hour), Within: time.Hour}
+	}
+	return h
+}
+
+// sample is a report with everything in it that a report can hold.
+func sample() Report {
+	policy := recommender.DefaultPolicy()
+	recommend := func(c recommender.Container, h recommender.History) scan.Item {
+		return scan.Item{Recommendation: recommender.Recommend(c, h, policy)}
+	}
+	small := history(0.001, 5*mi)
+	killed := history(0.2, 200*mi)
+	killed.OOMKills = []recommender.OOMKill{{Pod: "api-1", At: until().Add(-50 * time.Hour), Limit: 256 * mi}, {Pod: "api-1", At: until().Add(-49 * time.Hour)}}
+	young := history(0.1, 100*mi)
+	for r := range recommender.NumResources {
+		young.Usage[r].Covered = 3 * time.Hour
+	}
+	failed := declared("shop", "StatefulSet", "db", "postgres", 2, bounds(1, 2), bounds(4096*mi, 4096*mi))
+	silent := recommend(declared("shop", "Deployment", "idle", "app", 0, bounds(0.1, 0.2), none()), recommender.History{})
+	for r := range recommender.NumResources {
+		silent.Advice[r].Notes = []recommender.Note{{Code: recommender.NoteNoData, Text: "no pod of deployment/idle has usage in the window: it is scaled to 0"}}
+	}
+	items := []scan.Item{
+		recommend(declared("shop", "DaemonSet", "agent", "agent", recommender.UnknownReplicas, bounds(0.1, 0.1), bounds(64*mi, 64*mi)), small),
+		recommend(declared("shop", "Deployment", "api", "api", 2, bounds(0.25, 1), bounds(128*mi, 256*mi)), killed),
+		{Recommendation: recommender.Recommendation{Container: failed}, Err: errors.New("reading memory of namespace shop: http://prometheus:9090 answered 503:\nquery timed out")},
+		silent,
+		recommend(declared("shop", "Deployment", "naked", "main", 3, none(), none()), history(0.1, 100*mi)),
+		recommend(declared("shop", "Deployment", "young", "app", 1, bounds(0.5, 1), bounds(1024*mi, 1024*mi)), young),
+	}
+	return New(scan.Result{
+		Items:     items,
+		Ownership: scan.Ownership{ByOwner: 12, ByName: 3, Ambiguous: 1, Unknown: 2},
+		Queries:   []string{`max by (namespace, pod, container) (container_memory_working_set_bytes{namespace="shop",container!="",container!="POD"})`},
+		Warnings:  []string{"container istio-proxy ran in pods of shop/deployment/web, whose template does not declare it: not reported"},
+	}, Source{Kind: "prometheus", Address: "http://prometheus:9090", Read: "query_range"}, week(), policy)
+}
+
+func render(t *testing.T, name string, r Report, o Options) string {
+	t.Helper()
+	format, err := Lookup(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := format.Write(&b, r, o); err != nil {
+		t.Fatal(err)
+	}
+	return b.String()
+}
+
+func golden(t *testing.T, name, got string) {
+	t.Helper()
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s differs; UPDATE=1 go test ./report writes it anew. Got:\n%s", path, got)
+	}
+}
+
+func TestGolden(t *testing.T) {
+	for _, f := range Formats() {
+		t.Run(f.Name, func(t *testing.T) { golden(t, f.Name+".golden", render(t, f.Name, sample(), Options{})) })
+	}
+}
+
+func TestNamespacesAreColumnsOnlyWhereThereAreSeveral(t *testing.T) {
+	r := sample()
+	other := r.Items[1]
+	other.ID.Namespace = "stage"
+	r.Items = append(r.Items, other)
+	lines := strings.Split(render(t, "table", r, Options{}), "\n")
+	if !strings.HasPrefix(lines[0], "NAMESPACE   WORKLOAD") || !strings.HasPrefix(lines[13], "stage       deployment/api") {
+		t.Errorf("table of two namespaces:\n%s", strings.Join(lines, "\n"))
+	}
+}
+
+// Colours must not move a column: without them the text is the same.
+func TestColorHasNoWidth(t *testing.T) {
+	colored := render(t, "wide", sample(), Options{Color: true})
+	if !strings.Contains(colored, "\x1b[31merror\x1b[0m") || !strings.Contains(colored, "\x1b[32m") {
+		t.Errorf("no colours in:\n%q", colored)
+	}
+	trailing := regexp.MustCompile(`(?m) +$`)
+	bare := trailing.ReplaceAllString(regexp.MustCompile(`\x1b\[[0-9]*m`).ReplaceAllString(colored, ""), "")
+	if want := render(t, "wide", sample(), Options{}); bare != want {
+		t.Errorf("without its colours the table is\n%s\nwant\n%s", bare, want)
+	}
+}
+
+func TestTableWithoutItemsIsEmpty(t *testing.T) {
+	for _, name := range []string{"table", "wide"} {
+		if got := render(t, name, Report{}, Options{}); got != "" {
+			t.Errorf("%s of nothing = %q, want nothing: stderr says why", name, got)
+		}
+	}
+}
+
+func TestPlainTableCapsItsNotes(t *testing.T) {
+	r := sample()
+	for i := range 30 {
+		item := r.Items[3]
+		item.ID.Workload = fmt.Sprintf("idle-%d", i)
+		for res := range recommender.NumResources {
+			item.Advice[res].Notes = []recommender.Note{{Code: "no-data", Text: fmt.Sprintf("reason %d", i)}}
+		}
+		r.Items = append(r.Items, item)
+	}
+	if got := render(t, "table", r, Options{}); !strings.Contains(got, "more: -o wide, json or yaml has them all") || strings.Contains(got, "reason 29") {
+		t.Errorf("the plain table explains everything:\n%s", got)
+	}
+	if got := render(t, "wide", r, Options{}); !strings.Contains(got, "reason 29") {
+		t.Errorf("wide leaves notes out:\n%s", got)
+	}
+}
+
+func TestJSONAndYAMLHoldTheSame(t *testing.T) {
+	var fromJSON, fromYAML any
+	if err := json.Unmarshal([]byte(render(t, "json", sample(), Options{})), &fromJSON); err != nil {
+		t.Fatal(err)
+	}
+	if err := yaml.Unmarshal([]byte(render(t, "yaml", sample(), Options{})), &fromYAML); err != nil {
+		t.Fatal(err)
+	}
+	a, _ := json.Marshal(fromJSON)
+	b, _ := json.Marshal(fromYAML)
+	if !bytes.Equal(a, b) {
+		t.Errorf("json and yaml differ:\n%s\n%s", a, b)
+	}
+}
+
+// A list that is empty is [] in JSON: null breaks `jq '.containers[]'`.
+func TestJSONOfNothing(t *testing.T) {
+	got := render(t, "json", Report{Window: week()}, Options{})
+	if strings.Contains(got, "null") || !strings.Contains(got, `"containers": []`) {
+		t.Errorf("json of nothing = %s", got)
+	}
+}
+
+func TestCSVIsRectangular(t *testing.T) {
+	rows, err := csv.NewReader(strings.NewReader(render(t, "csv", sample(), Options{}))).ReadAll()
+	if err != nil || len(rows) != 1+2*len(sample().Items) {
+		t.Errorf("%d rows, %v, want a header and two a container", len(rows), err)
+	}
+}
+
+func TestTotals(t *testing.T) {
+	cpu := sample().Totals()[recommender.CPU]
+	// agent 2 x 0.1 (seen running), api 2 x 0.25, db 2 x 1, idle 0, naked 3 x nothing, young 0.5
+	if want := 0.2 + 0.5 + 2 + 0.5; cpu.Now < want-1e-9 || cpu.Now > want+1e-9 || cpu.Unset != 1 {
+		t.Errorf("cpu = %+v, want %v now and one without", cpu, want)
+	}
+	// agent at the floor 2 x 10m, api 2 x 200m, db kept, naked 3 x 100m, young kept
+	if want := 0.02 + 0.4 + 2 + 0.3 + 0.5; cpu.After < want-1e-9 || cpu.After > want+1e-9 {
+		t.Errorf("cpu = %+v, want %v after", cpu, want)
+	}
+}
+
+func TestFailuresAreCounted(t *testing.T) {
+	r := sample()
+	if f := r.Failures(); len(f) != 1 || f[0].Containers != 1 || !r.Succeeded() {
+		t.Errorf("failures = %v, succeeded %v", f, r.Succeeded())
+	}
+	r.Items = []scan.Item{r.Items[2], r.Items[2]}
+	if f := r.Failures(); len(f) != 1 || f[0].Containers != 2 || r.Succeeded() {
+		t.Errorf("failures = %v, succeeded %v", f, r.Succeeded())
+	}
+}
+
+func TestShortDataIsSaid(t *testing.T) {
+	r := sample()
+	result := scan.Result{Items: r.Items[5:]}
+	got := New(result, r.Source, r.Window, r.Policy).Warnings
+	if want := "no container has samples for more than 3h of the window of 7d: the data may be shorter than --window"; len(got) != 1 || got[0] != want {
+		t.Errorf("warnings = %q, want %q", got, want)
+	}
+	if got := New(scan.Result{Items: r.Items}, r.Source, r.Window, r.Policy).Warnings; got != nil {
+		t.Errorf("warnings = %q, want none: one container has the whole week", got)
+	}
+}
+
+func TestLookup(t *testing.T) {
+	if _, err := Lookup("xml"); err == nil || err.Error() != "want table, wide, json, yaml or csv" {
+		t.Errorf("Lookup(xml): %v", err)
+	}
+}
+
+func TestChange(t *testing.T) {
+	set := recommender.Set
+	for _, c := range []struct {
+		now, after recommender.Value
+		want       string
+	}{
+		{set(1), set(1), "="},
+		{set(1), set(0.12), "-88%"},
+		{set(1), set(2.5), "+150%"},
+		{set(1000), set(1001), "+0.1%"},
+		{set(1000), set(999), "-0.1%"},
+		{recommender.Unset(), set(1), "new"},
+		{set(0), set(1), "new"},
+		{set(1), recommender.Unset(), "removed"},
+		{set(1), recommender.NoAdvice(), ""},
+		{recommender.Unset(), recommender.Unset(), "="},
+	} {
+		if got := diff(recommender.CPU, c.now, c.after)[1].text; got != c.want {
+			t.Errorf("change from %v to %v = %q, want %q", c.now, c.after, got, c.want)
+		}
+	}
+}

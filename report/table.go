@@ -1,0 +1,333 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/scan"
+)
+
+func writeTable(w io.Writer, r Report, o Options) error { return table{r, o, false}.write(w) }
+
+func writeWide(w io.Writer, r Report, o Options) error { return table{r, o, true}.write(w) }
+
+// table writes a row for each container and resource, then what they come to, then the notes.
+type table struct {
+	Report
+	Options
+	wide bool
+}
+
+// maxNotes is how many notes the plain table explains; all of them would bury it. wide explains each.
+const maxNotes = 20
+
+func (t table) write(w io.Writer) error {
+	var b strings.Builder
+	if len(t.Items) > 0 {
+		rows := [][]cell{t.header()}
+		for _, item := range t.Items {
+			for r := range recommender.NumResources {
+				rows = append(rows, t.row(item, r))
+			}
+		}
+		align(&b, rows, t.Color)
+		t.summary(&b)
+		t.notes(&b)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+// cell is a text and the colour that a terminal shows it in.
+type cell struct {
+	text  string
+	color string // an SGR parameter; empty for the terminal's own
+	right bool
+}
+
+const (
+	red    = "31"
+	green  = "32"
+	yellow = "33"
+)
+
+func plain(texts ...string) (cells []cell) {
+	for _, s := range texts {
+		cells = append(cells, cell{text: s})
+	}
+	return cells
+}
+
+// namespaced says that rows of several namespaces have to be told apart.
+func (t table) namespaced() bool {
+	return slices.ContainsFunc(t.Items, func(i scan.Item) bool { return i.ID.Namespace != t.Items[0].ID.Namespace })
+}
+
+func (t table) header() []cell {
+	row := plain("WORKLOAD", "CONTAINER", "RESOURCE", "REQUEST", "CHANGE", "LIMIT", "CHANGE")
+	if t.namespaced() {
+		row = append(plain("NAMESPACE"), row...)
+	}
+	if t.wide {
+		row = append(row, plain("P50", "P99", "PEAK", "SAMPLES", "COVERAGE", "PODS")...)
+	}
+	return append(row, plain("NOTES")...)
+}
+
+func (t table) row(item scan.Item, r recommender.Resource) []cell {
+	row := plain(item.ID.Ref(), item.ID.Container, r.String())
+	if t.namespaced() {
+		row = append(plain(item.ID.Namespace), row...)
+	}
+	spec, advice := item.Spec[r], item.Advice[r].Bounds
+	row = append(row, diff(r, spec.Request, advice.Request)...)
+	row = append(row, diff(r, spec.Limit, advice.Limit)...)
+	if t.wide {
+		row = append(row, plain(t.evidence(item, r)...)...)
+	}
+	return append(row, codes(item, r))
+}
+
+// diff is "500m -> 62m" and "-88%".
+func diff(r recommender.Resource, now, after recommender.Value) []cell {
+	if !after.IsAdvice() {
+		return []cell{{text: quantity(r, now)}, {right: true}}
+	}
+	if now == after {
+		return []cell{{text: quantity(r, now)}, {text: "=", right: true}}
+	}
+	c := cell{text: change(now, after), color: yellow, right: true}
+	if strings.HasPrefix(c.text, "-") {
+		c.color = green
+	}
+	return []cell{{text: quantity(r, now) + " -> " + quantity(r, after)}, c}
+}
+
+// quantity is "none" where there is no request or limit.
+func quantity(r recommender.Resource, v recommender.Value) string {
+	if amount, ok := v.Amount(); ok {
+		return r.Quantity(amount)
+	}
+	return "none"
+}
+
+// change is how much more or less it is, in per cent of what it was.
+func change(now, after recommender.Value) string {
+	from, declared := now.Amount()
+	to, stays := after.Amount()
+	switch {
+	case !stays:
+		return "removed"
+	case !declared || from == 0:
+		return "new"
+	default:
+		return percent(from, to)
+	}
+}
+
+// percent shows changes below 1 % with a decimal: "+0%" would read as none.
+func percent(from, to float64) string {
+	p := (to/from - 1) * 100
+	if to == from {
+		return "="
+	}
+	if math.Abs(p) < 1 {
+		return fmt.Sprintf("%+.1f%%", p)
+	}
+	return fmt.Sprintf("%+.0f%%", p)
+}
+
+func (t table) evidence(item scan.Item, r recommender.Resource) []string {
+	e := item.Evidence[r]
+	if e.Samples == 0 {
+		return []string{"-", "-", "-", "0", "0%", "0"}
+	}
+	coverage := 100 * e.Covered.Seconds() / t.Window.Length.Seconds()
+	return []string{
+		r.Approximate(e.P50), r.Approximate(e.P99), r.Approximate(e.Peak.Value),
+		fmt.Sprint(e.Samples), fmt.Sprintf("%.0f%%", coverage), fmt.Sprint(e.Pods),
+	}
+}
+
+func codes(item scan.Item, r recommender.Resource) cell {
+	if item.Err != nil {
+		return cell{text: "error", color: red}
+	}
+	var names []string
+	for _, n := range item.Advice[r].Notes {
+		if !slices.Contains(names, n.Code) {
+			names = append(names, n.Code)
+		}
+	}
+	return cell{text: strings.Join(names, ","), color: yellow}
+}
+
+// align writes rows in columns three blanks apart. Colours come after the padding is known, since a
+// terminal shows them without width.
+func align(b *strings.Builder, rows [][]cell, color bool) {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, c := range row {
+			widths[i] = max(widths[i], utf8.RuneCountInString(c.text))
+		}
+	}
+	for _, row := range rows {
+		var line strings.Builder
+		for i, c := range row {
+			padding := strings.Repeat(" ", widths[i]-utf8.RuneCountInString(c.text))
+			text := paint(c, color)
+			if c.right {
+				line.WriteString(padding + text)
+			} else {
+				line.WriteString(text + padding)
+			}
+			line.WriteString("   ")
+		}
+		b.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+}
+
+func paint(c cell, color bool) string {
+	if !color || c.color == "" || c.text == "" {
+		return c.text
+	}
+	return "\x1b[" + c.color + "m" + c.text + "\x1b[0m"
+}
+
+// summary says what the rows come to and what they were made from.
+func (t table) summary(b *strings.Builder) {
+	totals := t.Totals()
+	b.WriteString("\n")
+	for r, t := range totals {
+		fmt.Fprintf(b, "Requested over all replicas: %s\n", total(recommender.Resource(r), t))
+	}
+	const minute = "2006-01-02 15:04"
+	fmt.Fprintf(b, "From usage of %s to %s UTC (%s) by %s, policy %s: %s\n",
+		t.Window.Start().Format(minute), t.Window.Until.Format(minute), recommender.ShortDuration(t.Window.Length),
+		t.Source.Read, t.Policy.Name, policyText(t.Policy))
+	o := t.Ownership
+	fmt.Fprintf(b, "Pods with usage: %d known by their owner, %d by their name, %d ambiguous, %d of nothing declared\n", o.ByOwner, o.ByName, o.Ambiguous, o.Unknown)
+}
+
+func total(r recommender.Resource, t Total) string {
+	unit := ""
+	if r == recommender.CPU {
+		unit = " cores"
+	}
+	s := fmt.Sprintf("%s %s -> %s%s", r, totalAmount(r, t.Now), totalAmount(r, t.After), unit)
+	if t.Now > 0 {
+		s += " (" + percent(t.Now, t.After) + ")"
+	}
+	if t.Unset > 0 {
+		s += fmt.Sprintf(", counting none for %s without a request", count(t.Unset, "container"))
+	}
+	return s
+}
+
+// totalAmount is in cores even below one, since it stands before the word.
+func totalAmount(r recommender.Resource, x float64) string {
+	if r == recommender.CPU {
+		return fmt.Sprintf("%.2f", x)
+	}
+	return r.Approximate(x)
+}
+
+// policyText is "requests p50, limits p99*1.2", by resource where they differ.
+func policyText(p recommender.Policy) string {
+	cpu, memory := p.Rules[recommender.CPU], p.Rules[recommender.Memory]
+	text := func(rs recommender.Rules) string { return fmt.Sprintf("requests %s, limits %s", rs.Request, rs.Limit) }
+	s := text(cpu)
+	if cpu != memory {
+		s = "cpu " + s + "; memory " + text(memory)
+	}
+	if len(p.Guards) == 0 {
+		return s + "; no guards"
+	}
+	return s
+}
+
+// notes explains the codes of the rows: errors first, then notes, each text once with all that it holds for.
+func (t table) notes(b *strings.Builder) {
+	lines := t.explanations()
+	if len(lines) == 0 {
+		return
+	}
+	b.WriteString("\nNotes:\n")
+	for i, e := range lines {
+		if i == maxNotes && !t.wide {
+			fmt.Fprintf(b, "  and %d more: -o wide, json or yaml has them all\n", len(lines)-i)
+			return
+		}
+		fmt.Fprintf(b, "  %s: %s\n", e.who(t.wide), e.text)
+	}
+}
+
+// explanation is a text and the containers, and where it is not for both their resources, that it is for.
+type explanation struct {
+	text     string
+	subjects []string
+}
+
+// who names everything in wide, and in the plain table no more than three.
+func (e explanation) who(all bool) string {
+	if n := len(e.subjects) - 3; n > 0 && !all {
+		return fmt.Sprintf("%s and %d more", strings.Join(e.subjects[:3], ", "), n)
+	}
+	return strings.Join(e.subjects, ", ")
+}
+
+func (t table) explanations() []explanation {
+	var errors, notes explanations
+	for _, item := range t.Items {
+		name := item.ID.Ref() + " " + item.ID.Container
+		if t.namespaced() {
+			name = item.ID.Namespace + " " + name
+		}
+		if item.Err != nil {
+			errors.add(name, "error: "+oneLine(item.Err.Error()))
+			continue
+		}
+		for r := range recommender.NumResources {
+			for _, n := range item.Advice[r].Notes {
+				text := n.Code + ": " + n.Text
+				switch both := slices.Contains(item.Advice[1-r].Notes, n); {
+				case !both:
+					notes.add(name+" "+r.String(), text)
+				case r == 0:
+					notes.add(name, text)
+				}
+			}
+		}
+	}
+	return append(errors.list, notes.list...)
+}
+
+// explanations are in the order in which their texts were first met.
+type explanations struct {
+	list []explanation
+	at   map[string]int
+}
+
+func (e *explanations) add(subject, text string) {
+	i, ok := e.at[text]
+	if !ok {
+		if e.at == nil {
+			e.at = make(map[string]int)
+		}
+		i, e.at[text] = len(e.list), len(e.list)
+		e.list = append(e.list, explanation{text: text})
+	}
+	e.list[i].subjects = append(e.list[i].subjects, subject)
+}
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

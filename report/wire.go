@@ -1,0 +1,264 @@
+package report
+
+import (
+	"encoding/json"
+	"io"
+	"strings"
+	"time"
+
+	"sigs.k8s.io/yaml"
+
+	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/scan"
+)
+
+// SchemaVersion names the fields of the JSON and YAML reports. Fields may be added under it; none is
+// renamed, removed or given another meaning.
+const SchemaVersion = "rightsize/v1"
+
+type wireReport struct {
+	SchemaVersion string               `json:"schemaVersion"`
+	Source        wireSource           `json:"source"`
+	Window        wireWindow           `json:"window"`
+	Policy        wirePolicy           `json:"policy"`
+	Ownership     wireOwnership        `json:"ownership"`
+	Totals        map[string]wireTotal `json:"totals"`
+	Containers    []wireContainer      `json:"containers"`
+	Queries       []string             `json:"queries"`
+	Warnings      []string             `json:"warnings"`
+}
+
+type wireSource struct {
+	Kind    string `json:"kind"`
+	Address string `json:"address"`
+	Read    string `json:"read"`
+}
+
+type wireWindow struct {
+	Start      time.Time `json:"start"` // not part of the window itself
+	Until      time.Time `json:"until"`
+	Length     string    `json:"length"`
+	Step       string    `json:"step"`
+	RateWindow string    `json:"rateWindow"`
+}
+
+type wirePolicy struct {
+	Name        string               `json:"name"`
+	Rules       map[string]wireRules `json:"rules"`
+	Guards      []string             `json:"guards"`
+	MinCoverage string               `json:"minCoverage"`
+}
+
+type wireRules struct {
+	Request string `json:"request"`
+	Limit   string `json:"limit"`
+}
+
+type wireOwnership struct {
+	ByOwner   int `json:"byOwner"`
+	ByName    int `json:"byName"`
+	Ambiguous int `json:"ambiguous"`
+	Unknown   int `json:"unknown"`
+}
+
+type wireTotal struct {
+	RequestedNow      float64 `json:"requestedNow"`
+	RequestedAfter    float64 `json:"requestedAfter"`
+	ContainersWithout int     `json:"containersWithoutRequest"`
+}
+
+type wireContainer struct {
+	Cluster   string                  `json:"cluster,omitempty"`
+	Namespace string                  `json:"namespace"`
+	Kind      string                  `json:"kind"`
+	Workload  string                  `json:"workload"`
+	Container string                  `json:"container"`
+	Replicas  *int                    `json:"replicas,omitempty"` // absent where the declaration cannot say
+	Runs      int                     `json:"runs,omitempty"`
+	OOMKills  []wireKill              `json:"oomKills,omitempty"`
+	Error     string                  `json:"error,omitempty"`
+	Resources map[string]wireResource `json:"resources"`
+}
+
+type wireKill struct {
+	Pod   string    `json:"pod"`
+	At    time.Time `json:"at"`
+	Limit float64   `json:"limitBytes,omitempty"` // absent where it was not recorded
+}
+
+type wireResource struct {
+	Status      Status       `json:"status"`
+	Current     wireBounds   `json:"current"`
+	Formula     wireBounds   `json:"formula"`     // the rules alone
+	Recommended wireBounds   `json:"recommended"` // what stands after the guards
+	Notes       []wireNote   `json:"notes"`
+	Evidence    wireEvidence `json:"evidence"`
+}
+
+type wireBounds struct {
+	Request wireValue `json:"request"`
+	Limit   wireValue `json:"limit"`
+}
+
+// wireValue's state is "set", "unset" or "no-advice"; the other fields go with "set" alone.
+type wireValue struct {
+	State    string   `json:"state"`
+	Amount   *float64 `json:"amount,omitempty"` // cores or bytes
+	Quantity string   `json:"quantity,omitempty"`
+}
+
+type wireNote struct {
+	Code string `json:"code"`
+	Text string `json:"text"`
+}
+
+type wireEvidence struct {
+	Samples         int       `json:"samples"`
+	Dropped         int       `json:"dropped"`
+	Pods            int       `json:"pods"`
+	Running         int       `json:"running"`
+	CoverageSeconds int       `json:"coverageSeconds"`
+	Mean            float64   `json:"mean"`
+	P50             float64   `json:"p50"`
+	P90             float64   `json:"p90"`
+	P95             float64   `json:"p95"`
+	P99             float64   `json:"p99"`
+	Peak            *wirePeak `json:"peak,omitempty"`
+}
+
+type wirePeak struct {
+	Value         float64    `json:"value"`
+	Pod           string     `json:"pod,omitempty"`
+	At            *time.Time `json:"at,omitempty"`
+	WithinSeconds int        `json:"withinSeconds"` // it was in the so many seconds before at
+}
+
+func writeJSON(w io.Writer, r Report, _ Options) error {
+	encoder := json.NewEncoder(w)
+	encoder.SetEscapeHTML(false)
+	encoder.SetIndent("", "  ")
+	return encoder.Encode(toWire(r))
+}
+
+func writeYAML(w io.Writer, r Report, _ Options) error {
+	text, err := yaml.Marshal(toWire(r))
+	if err != nil {
+		return err
+	}
+	_, err = w.Write(text)
+	return err
+}
+
+func toWire(r Report) wireReport {
+	out := wireReport{
+		SchemaVersion: SchemaVersion,
+		Source:        wireSource(r.Source),
+		Window: wireWindow{
+			Start: r.Window.Start(), Until: r.Window.Until, Length: recommender.ShortDuration(r.Window.Length),
+			Step: recommender.ShortDuration(r.Window.Step), RateWindow: recommender.ShortDuration(r.Window.RateWindow),
+		},
+		Policy:     policyToWire(r.Policy),
+		Ownership:  wireOwnership(r.Ownership),
+		Totals:     make(map[string]wireTotal),
+		Containers: make([]wireContainer, 0, len(r.Items)),
+		Queries:    orEmpty(r.Queries),
+		Warnings:   orEmpty(r.Warnings),
+	}
+	for res, t := range r.Totals() {
+		out.Totals[recommender.Resource(res).String()] = wireTotal{t.Now, t.After, t.Unset}
+	}
+	for _, item := range r.Items {
+		out.Containers = append(out.Containers, itemToWire(item))
+	}
+	return out
+}
+
+// orEmpty makes a list that nothing is in "[]" rather than "null".
+func orEmpty[T any](list []T) []T {
+	if list == nil {
+		return []T{}
+	}
+	return list
+}
+
+func policyToWire(p recommender.Policy) wirePolicy {
+	out := wirePolicy{
+		Name: p.Name, Rules: make(map[string]wireRules), Guards: []string{},
+		MinCoverage: recommender.ShortDuration(p.MinCoverage),
+	}
+	for r, rules := range p.Rules {
+		out.Rules[recommender.Resource(r).String()] = wireRules{rules.Request.String(), rules.Limit.String()}
+	}
+	for _, g := range p.Guards {
+		out.Guards = append(out.Guards, g.Name)
+	}
+	return out
+}
+
+func itemToWire(item scan.Item) wireContainer {
+	out := wireContainer{
+		Cluster: item.ID.Cluster, Namespace: item.ID.Namespace, Kind: item.ID.Kind, Workload: item.ID.Workload,
+		Container: item.ID.Container, Runs: item.Runs, Resources: make(map[string]wireResource),
+	}
+	if item.Replicas != recommender.UnknownReplicas {
+		out.Replicas = &item.Replicas
+	}
+	if item.Err != nil {
+		out.Error = oneLine(item.Err.Error())
+	}
+	for _, k := range item.OOMKills {
+		out.OOMKills = append(out.OOMKills, wireKill{k.Pod, k.At.UTC(), k.Limit})
+	}
+	for r := range recommender.NumResources {
+		out.Resources[r.String()] = resourceToWire(item, r)
+	}
+	return out
+}
+
+func resourceToWire(item scan.Item, r recommender.Resource) wireResource {
+	advice := item.Advice[r]
+	out := wireResource{
+		Status:      StatusOf(item, r),
+		Current:     boundsToWire(r, item.Spec[r]),
+		Formula:     boundsToWire(r, advice.Formula),
+		Recommended: boundsToWire(r, advice.Bounds),
+		Notes:       []wireNote{},
+		Evidence:    evidenceToWire(item.Evidence[r]),
+	}
+	for _, n := range advice.Notes {
+		out.Notes = append(out.Notes, wireNote(n))
+	}
+	return out
+}
+
+func boundsToWire(r recommender.Resource, b recommender.Bounds) wireBounds {
+	return wireBounds{valueToWire(r, b.Request), valueToWire(r, b.Limit)}
+}
+
+func valueToWire(r recommender.Resource, v recommender.Value) wireValue {
+	if amount, ok := v.Amount(); ok {
+		return wireValue{"set", &amount, r.Quantity(amount)}
+	}
+	if v.IsUnset() {
+		return wireValue{State: "unset"}
+	}
+	return wireValue{State: "no-advice"}
+}
+
+func evidenceToWire(e recommender.Evidence) wireEvidence {
+	out := wireEvidence{
+		Samples: e.Samples, Dropped: e.Dropped, Pods: e.Pods, Running: e.Running, CoverageSeconds: int(e.Covered.Seconds()),
+		Mean: e.Mean, P50: e.P50, P90: e.P90, P95: e.P95, P99: e.P99,
+	}
+	if e.Samples > 0 {
+		out.Peak = &wirePeak{Value: e.Peak.Value, Pod: e.Peak.Pod, WithinSeconds: int(e.Peak.Within.Seconds())}
+		if !e.Peak.At.IsZero() {
+			at := e.Peak.At.UTC()
+			out.Peak.At = &at
+		}
+	}
+	return out
+}
+
+// oneLine keeps a server's words from breaking a report's lines.
+func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
