@@ -1,0 +1,493 @@
+package promquery_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math"
+	"net/http/httptest"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+	"github.com/prometheus/prometheus/model/value"
+
+	"github.com/rightsize/rightsize/promquery"
+	"github.com/rightsize/rightsize/promquery/tsdb"
+	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/testdata/promserver"
+)
+
+// TestConformance runs the same checks on every way to reach the same data.
+func TestConformance(t *testing.T) {
+	f := newFixture()
+	dir := f.write(t)
+	for name, open := range map[string]func(*testing.T, string) promquery.API{"tsdb": openFolder, "http": openServer} {
+		t.Run(name, func(t *testing.T) {
+			s := suite{f, &counting{API: open(t, dir)}}
+			t.Run("namespaces", s.testNamespaces)
+			t.Run("index", s.testIndex)
+			t.Run("memory", s.testMemory)
+			t.Run("cpu", s.testCPU)
+			t.Run("quantiles", s.testQuantiles)
+			t.Run("peaks", s.testPeaks)
+			t.Run("peaks short window", s.testPeaksShortWindow)
+			t.Run("runs", s.testRuns)
+			t.Run("kills", s.testKills)
+			t.Run("pods", s.testPods)
+			t.Run("odd names", s.testOddNames)
+			t.Run("exported", s.testExported)
+			t.Run("nothing", s.testNothing)
+			t.Run("queries", s.testQueries)
+			t.Run("cancelled", s.testCancelled)
+			t.Run("deadline", s.testDeadline)
+			t.Run("requests", s.testRequests)
+		})
+	}
+}
+
+func openFolder(t *testing.T, dir string) promquery.API {
+	t.Helper()
+	db, err := tsdb.Open(dir, tsdb.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := db.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return db
+}
+
+// openServer serves a copy of the folder by Prometheus's own storage, engine and API.
+func openServer(t *testing.T, dir string) promquery.API {
+	t.Helper()
+	prometheus, err := promserver.Open(dir, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(prometheus)
+	t.Cleanup(func() {
+		server.Close()
+		if err := prometheus.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	api, err := promquery.NewHTTP(promquery.HTTPOptions{URL: server.URL + promserver.Prefix})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return api
+}
+
+// counting notes how much is asked of an API.
+type counting struct {
+	promquery.API
+	ranges             []v1.Range
+	instant, lookedUps int
+}
+
+func (c *counting) QueryRange(ctx context.Context, q string, r v1.Range, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
+	c.ranges = append(c.ranges, r)
+	return c.API.QueryRange(ctx, q, r, opts...)
+}
+
+func (c *counting) Query(ctx context.Context, q string, at time.Time, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
+	c.instant++
+	return c.API.Query(ctx, q, at, opts...)
+}
+
+func (c *counting) Series(ctx context.Context, m []string, start, end time.Time, opts ...v1.Option) ([]model.LabelSet, v1.Warnings, v1.Infos, error) {
+	c.lookedUps++
+	return c.API.Series(ctx, m, start, end, opts...)
+}
+
+type suite struct {
+	fixture *fixture
+	api     *counting
+}
+
+func (s suite) reader() *promquery.Reader { return &promquery.Reader{API: s.api} }
+
+// key is one container's resource.
+type key struct {
+	pod, container string
+	resource       recommender.Resource
+}
+
+// read collects all that a Read hands over, and checks that each point comes once and in its grid.
+func (s suite) read(t *testing.T, b promquery.Batch, w recommender.Window) (map[key]map[int]float64, promquery.Facts) {
+	t.Helper()
+	got := map[key]map[int]float64{}
+	facts, err := s.reader().Read(t.Context(), b, w, func(series promquery.Series) {
+		k := key{series.Pod, series.Container, series.Resource}
+		if got[k] == nil {
+			got[k] = map[int]float64{}
+		}
+		for i, p := range series.Points {
+			if _, twice := got[k][p]; twice || p < 1 || p > w.Points() {
+				t.Errorf("%v: point %d comes twice or is not in 1 .. %d", k, p, w.Points())
+			}
+			got[k][p] = series.Values[i]
+		}
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return got, facts
+}
+
+func (s suite) testNamespaces(t *testing.T) {
+	got, err := s.reader().Namespaces(t.Context(), week())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := []string{"exp", "mix", "monitoring", oddNamespace, "shop"}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("Namespaces (-want +got):\n%s", diff)
+	}
+}
+
+func (s suite) testIndex(t *testing.T) {
+	for namespace, want := range map[string]promquery.Index{
+		"shop": {
+			Containers: map[string][]string{"web-0": {"app"}, "web-1": {"app"}, "backup-1": {"dump"}, "backup-2": {"dump"}, "backup-3": {"dump"}},
+			Owners: recommender.Owners{
+				Pods:        map[string]recommender.Owner{"web-1": {Kind: "ReplicaSet", Name: "web-abc"}, "lonely": {}},
+				ReplicaSets: map[string]recommender.Owner{"web-abc": {Kind: "Deployment", Name: "web"}},
+				Jobs:        map[string]recommender.Owner{"backup-1": {Kind: "CronJob", Name: "backup"}},
+			},
+		},
+		"exp": {
+			Containers: map[string][]string{"api-1": {"api"}},
+			Owners: recommender.Owners{
+				Pods:        map[string]recommender.Owner{"api-1": {Kind: "ReplicaSet", Name: "api-abc"}},
+				ReplicaSets: map[string]recommender.Owner{"api-abc": {Kind: "Deployment", Name: "api"}},
+				Jobs:        map[string]recommender.Owner{"once": {}},
+			},
+		},
+		"mix":        {Containers: map[string][]string{"api-1": {"api"}}, Owners: noOwners()},
+		"monitoring": {Containers: map[string][]string{"exporter-0": {"exporter"}}, Owners: noOwners()},
+		oddNamespace: {Containers: map[string][]string{oddPod: {oddContainer}, "podX$^|xx": {oddContainer}}, Owners: noOwners()},
+		"absent":     {Containers: map[string][]string{}, Owners: noOwners()},
+	} {
+		got, err := s.reader().Index(t.Context(), namespace, week())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, got); diff != "" {
+			t.Errorf("Index of %s (-want +got):\n%s", namespace, diff)
+		}
+	}
+}
+
+func noOwners() recommender.Owners {
+	return recommender.Owners{Pods: map[string]recommender.Owner{}, ReplicaSets: map[string]recommender.Owner{}, Jobs: map[string]recommender.Owner{}}
+}
+
+// testMemory compares every value with the raw samples.
+func (s suite) testMemory(t *testing.T) {
+	w := week()
+	for _, namespace := range []string{"shop", "exp", "mix", "monitoring", oddNamespace} {
+		got, _ := s.read(t, promquery.Batch{Namespace: namespace}, w)
+		compared := 0
+		for k, points := range got {
+			if k.resource != recommender.Memory {
+				continue
+			}
+			want := s.memoryGrid(namespace, k, w)
+			if diff := cmp.Diff(want, points); diff != "" {
+				t.Errorf("%s %v (-want +got):\n%s", namespace, k, diff)
+			}
+			compared += len(want)
+		}
+		if compared < 250 {
+			t.Errorf("%s: compared %d points only", namespace, compared)
+		}
+	}
+}
+
+func (s suite) memoryGrid(namespace string, k key, w recommender.Window) map[int]float64 {
+	out := map[int]float64{}
+	for _, raw := range s.fixture.of(memory, namespace, k.pod, k.container) {
+		for p := 1; p <= w.Points(); p++ {
+			if v, ok := raw.at(w.Time(p)); ok {
+				out[p] = max(out[p], v)
+			}
+		}
+	}
+	return out
+}
+
+// testCPU compares with instant queries of single series at some points: slices change nothing.
+func (s suite) testCPU(t *testing.T) {
+	w := week()
+	got, _ := s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{"web-1"}}, w)
+	points := got[key{"web-1", "app", recommender.CPU}]
+	if len(points) != w.Points() {
+		t.Fatalf("%d points, want %d", len(points), w.Points())
+	}
+	for _, p := range []int{1, 2, 144, 288, 289, 1000, 2015, 2016} {
+		v, _, _, err := s.api.Query(t.Context(), `rate(container_cpu_usage_seconds_total{namespace="shop",pod="web-1",container="app"}[5m])`, w.Time(p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := math.Inf(-1)
+		for _, sample := range v.(model.Vector) {
+			want = max(want, float64(sample.Value))
+		}
+		if points[p] != want {
+			t.Errorf("point %d = %v, want %v", p, points[p], want)
+		}
+	}
+}
+
+// testQuantiles holds what is read to PromQL's own arithmetic.
+func (s suite) testQuantiles(t *testing.T) {
+	w := week()
+	got, _ := s.read(t, promquery.Batch{Namespace: "shop"}, w)
+	for _, pod := range []string{"web-0", "web-1"} {
+		for resource, expr := range map[recommender.Resource]string{
+			recommender.Memory: `max by (namespace, pod, container) (container_memory_working_set_bytes{namespace="shop",pod="%s",container="app"})`,
+			recommender.CPU:    `max by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{namespace="shop",pod="%s",container="app"}[5m]))`,
+		} {
+			var samples []float64
+			for _, v := range got[key{pod, "app", resource}] {
+				samples = append(samples, v)
+			}
+			slices.Sort(samples)
+			for _, q := range []float64{0, 0.5, 0.9, 0.99, 1} {
+				s.checkQuantile(t, w, fmt.Sprintf("quantile_over_time(%g, (%s)[7d:5m])", q, fmt.Sprintf(expr, pod)), recommender.Quantile(q, samples))
+			}
+		}
+	}
+}
+
+func (s suite) checkQuantile(t *testing.T, w recommender.Window, query string, got float64) {
+	t.Helper()
+	v, _, _, err := s.api.Query(t.Context(), query, w.Until)
+	if err != nil {
+		t.Fatal(err)
+	}
+	vector := v.(model.Vector)
+	if len(vector) != 1 {
+		t.Fatalf("%s gave %d series, want 1", query, len(vector))
+	}
+	if want := float64(vector[0].Value); math.Abs(got-want) > 1e-9*math.Abs(want) {
+		t.Errorf("%s = %v, and the pooled samples give %v", query, want, got)
+	}
+}
+
+func (s suite) testPeaks(t *testing.T) {
+	w := week()
+	for _, namespace := range []string{"shop", "exp", "mix"} {
+		_, facts := s.read(t, promquery.Batch{Namespace: namespace}, w)
+		if len(facts.Peaks) == 0 {
+			t.Errorf("%s: no peaks", namespace)
+		}
+		for c, p := range facts.Peaks {
+			want := s.peak(namespace, c, w, time.Hour)
+			if diff := cmp.Diff(want, p); diff != "" {
+				t.Errorf("%s %v (-want +got):\n%s", namespace, c, diff)
+			}
+		}
+	}
+}
+
+// peak finds a peak in the raw samples, and the end of the hour that it is in.
+func (s suite) peak(namespace string, c promquery.Container, w recommender.Window, within time.Duration) recommender.Peak {
+	best, at := math.Inf(-1), time.Time{}
+	for _, raw := range s.fixture.of(memory, namespace, c.Pod, c.Name) {
+		for _, p := range raw.points {
+			when := time.UnixMilli(p.t).UTC()
+			if !when.After(w.Start()) || when.After(w.Until) || value.IsStaleNaN(p.v) {
+				continue
+			}
+			if p.v > best || p.v == best && when.Before(at) {
+				best, at = p.v, when
+			}
+		}
+	}
+	back := w.Until.Sub(at).Truncate(within)
+	return recommender.Peak{Value: best, Pod: c.Pod, At: w.Until.Add(-back), Within: within}
+}
+
+// testPeaksShortWindow has windows that are no whole number of hours.
+func (s suite) testPeaksShortWindow(t *testing.T) {
+	for _, length := range []time.Duration{25 * time.Minute, 90 * time.Minute, 25*time.Hour + 5*time.Minute} {
+		w := week()
+		w.Length = length
+		_, facts := s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{"web-1"}}, w)
+		got := facts.Peaks[promquery.Container{Pod: "web-1", Name: "app"}]
+		want := s.peak("shop", promquery.Container{Pod: "web-1", Name: "app"}, w, time.Hour)
+		if got.Value != want.Value {
+			t.Errorf("window %s: peak %v, want %v", length, got.Value, want.Value)
+		}
+		if start := got.At.Add(-got.Within); start.Before(w.Start()) || got.At.After(w.Until) {
+			t.Errorf("window %s: the peak is in (%s, %s], outside of the window", length, start, got.At)
+		}
+	}
+}
+
+func (s suite) testRuns(t *testing.T) {
+	runs := map[string]bool{"backup-1": true, "backup-2": true, "backup-3": true}
+	got, facts := s.read(t, promquery.Batch{Namespace: "shop", Runs: runs}, week())
+	for k := range got {
+		if k.pod == "backup-1" || k.pod == "backup-2" {
+			t.Errorf("short run %v is among the series", k)
+		}
+	}
+	if n := len(got[key{"backup-3", "dump", recommender.Memory}]); n < 24 {
+		t.Errorf("the long run has %d points of memory, want at least 24", n)
+	}
+	want := map[promquery.Container]promquery.Run{
+		{Pod: "backup-1", Name: "dump"}: {CPU: s.increase("backup-1"), Measured: true},
+		{Pod: "backup-2", Name: "dump"}: {CPU: s.increase("backup-2"), Measured: s.increase("backup-2") > 0},
+	}
+	close := cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= 1e-12*math.Abs(b) })
+	if diff := cmp.Diff(want, facts.Runs, close); diff != "" {
+		t.Errorf("Runs (-want +got):\n%s", diff)
+	}
+	if p := facts.Peaks[promquery.Container{Pod: "backup-1", Name: "dump"}]; p.Value < 50*mib {
+		t.Errorf("the short run's peak is %v, want at least 50Mi", p.Value)
+	}
+}
+
+// increase is the mean of the fixture's counters of a run, which have no resets.
+func (s suite) increase(pod string) float64 {
+	best := 0.0
+	for _, raw := range s.fixture.of(cpu, "shop", pod, "dump") {
+		points := slices.DeleteFunc(slices.Clone(raw.points), func(p point) bool { return value.IsStaleNaN(p.v) })
+		if last := len(points) - 1; last > 0 {
+			best = max(best, (points[last].v-points[0].v)/(float64(points[last].t-points[0].t)/1000))
+		}
+	}
+	return best
+}
+
+func (s suite) testKills(t *testing.T) {
+	w := week()
+	// The first grid point after the scrape that follows so much before the end.
+	kill := func(pod string, before time.Duration, limit float64) recommender.OOMKill {
+		return recommender.OOMKill{Pod: pod, At: until().Add(-before + w.Step), Limit: limit}
+	}
+	for namespace, want := range map[string]map[promquery.Container][]recommender.OOMKill{
+		"shop": {
+			{Pod: "oom-1", Name: "app"}:   {kill("oom-1", 2*day, 100*mib)},
+			{Pod: "oom-job", Name: "app"}: {kill("oom-job", day, 64*mib)},
+			{Pod: "oom-new", Name: "app"}: {kill("oom-new", 3*day, 0)},
+		},
+		"exp":        {{Pod: "api-1", Name: "api"}: {kill("api-1", day, 100*mib)}},
+		"monitoring": {},
+		"mix":        {},
+	} {
+		_, facts := s.read(t, promquery.Batch{Namespace: namespace}, w)
+		if diff := cmp.Diff(want, facts.OOMKills); diff != "" {
+			t.Errorf("OOM kills of %s (-want +got):\n%s", namespace, diff)
+		}
+	}
+}
+
+func (s suite) testPods(t *testing.T) {
+	got, facts := s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{"web-0", "oom-1"}}, week())
+	for k := range got {
+		if k.pod != "web-0" {
+			t.Errorf("%v was not asked for", k)
+		}
+	}
+	if len(facts.Peaks) != 1 || len(facts.OOMKills) != 1 || len(got) != 2 {
+		t.Errorf("%d peaks, %d containers with kills and %d series, want 1, 1 and 2", len(facts.Peaks), len(facts.OOMKills), len(got))
+	}
+	s.api.ranges = nil
+	if got, _ = s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{}}, week()); len(got) != 0 || len(s.api.ranges) != 0 {
+		t.Errorf("no pods: %d series of %d requests, want none", len(got), len(s.api.ranges))
+	}
+}
+
+func (s suite) testOddNames(t *testing.T) {
+	got, facts := s.read(t, promquery.Batch{Namespace: oddNamespace, Pods: []string{oddPod}, Runs: map[string]bool{oddPod: true}}, week())
+	if len(got) != 2 || len(got[key{oddPod, oddContainer, recommender.Memory}]) == 0 {
+		t.Errorf("%d series, want memory and cpu of %s alone", len(got), oddPod)
+	}
+	if len(facts.Peaks) != 1 {
+		t.Errorf("%d peaks, want 1", len(facts.Peaks))
+	}
+}
+
+// testExported looks at what scrape targets' labels must not be taken for.
+func (s suite) testExported(t *testing.T) {
+	got, _ := s.read(t, promquery.Batch{Namespace: "monitoring"}, week())
+	for k, points := range got {
+		if k.pod != "exporter-0" || len(points) > 289 {
+			t.Errorf("%v has %d points, want a day of exporter-0", k, len(points))
+		}
+	}
+	mixed, _ := s.read(t, promquery.Batch{Namespace: "mix", Pods: []string{"api-1"}}, week())
+	if n := len(mixed[key{"api-1", "api", recommender.Memory}]); n != 4*288 {
+		t.Errorf("mixed labels give %d points, want four days", n)
+	}
+}
+
+func (s suite) testNothing(t *testing.T) {
+	got, facts := s.read(t, promquery.Batch{Namespace: "absent"}, week())
+	if len(got)+len(facts.Peaks)+len(facts.Runs)+len(facts.OOMKills) != 0 {
+		t.Errorf("an absent namespace has %v and %v", got, facts)
+	}
+}
+
+func (s suite) testQueries(t *testing.T) {
+	w := week()
+	w.Length = 90 * time.Minute
+	_, facts := s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{"web-1"}}, w)
+	want := []string{
+		`max by (namespace, pod, container) (container_memory_working_set_bytes{namespace="shop",container!="",container!="POD",pod=~"web-1"})`,
+		`max by (namespace, pod, container) (max_over_time(container_memory_working_set_bytes{namespace="shop",container!="",container!="POD",pod=~"web-1"}[30m]))`,
+		`max by (namespace, pod, container) (max_over_time(container_memory_working_set_bytes{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h]))`,
+		`max by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[5m]))`,
+	}
+	if diff := cmp.Diff(want, facts.Queries); diff != "" {
+		t.Errorf("Queries (-want +got):\n%s", diff)
+	}
+}
+
+func (s suite) testCancelled(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	_, err := s.reader().Read(ctx, promquery.Batch{Namespace: "shop"}, week(), func(promquery.Series) {})
+	if !errors.Is(err, context.Canceled) {
+		t.Errorf("Read under a cancelled context: %v", err)
+	}
+	if _, err := s.reader().Index(ctx, "shop", week()); !errors.Is(err, context.Canceled) {
+		t.Errorf("Index under a cancelled context: %v", err)
+	}
+}
+
+func (s suite) testDeadline(t *testing.T) {
+	r := &promquery.Reader{API: s.api, RequestTimeout: time.Nanosecond}
+	_, err := r.Read(t.Context(), promquery.Batch{Namespace: "shop"}, week(), func(promquery.Series) {})
+	const want = "reading labels of namespace shop: no answer within 1ns: ask for less with a shorter --window or a longer --step, or wait longer with --query-timeout"
+	if err == nil || err.Error() != want || !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Read past its deadline: %v, want %s", err, want)
+	}
+}
+
+// testRequests counts: a slice a day for either resource, a peaks query, and a look-up each for exported labels and OOM kills.
+func (s suite) testRequests(t *testing.T) {
+	*s.api = counting{API: s.api.API}
+	s.read(t, promquery.Batch{Namespace: oddNamespace}, week())
+	if n := len(s.api.ranges); n != 7+1+7 || s.api.instant != 0 || s.api.lookedUps != 2 {
+		t.Errorf("%d range queries, %d instant queries, %d look-ups; want 15, 0, 2", n, s.api.instant, s.api.lookedUps)
+	}
+	*s.api = counting{API: s.api.API}
+	fine := recommender.Window{Until: until(), Length: day, Step: time.Second, RateWindow: 5 * time.Minute}
+	s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{"web-1"}}, fine)
+	for _, r := range s.api.ranges {
+		if n := r.End.Sub(r.Start)/r.Step + 1; n > 11_000 {
+			t.Errorf("a range of %d points, want at most 11,000", n)
+		}
+	}
+}

@@ -1,0 +1,184 @@
+package promquery
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/prometheus/client_golang/api"
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+)
+
+// ServerError is an answer that refuses a request.
+type ServerError struct {
+	Status int    // of HTTP
+	Type   string // Prometheus's errorType; "" where the answer is not its API's
+	Text   string // one line, without credentials
+}
+
+// Error is the whole line: who refused, with what, and what to do.
+func (e *ServerError) Error() string { return e.Text }
+
+// client judges answers before client_golang decodes them, since it keeps neither the status nor what a server
+// that is not Prometheus said.
+type client struct {
+	api.Client
+	address string
+}
+
+// Do implements api.Client. With an error it still returns the response, whose status makes client_golang fall
+// back from POST to GET.
+func (c *client) Do(ctx context.Context, req *http.Request) (*http.Response, []byte, error) {
+	resp, body, err := c.Client.Do(ctx, req)
+	if err != nil {
+		return resp, nil, c.transportError(ctx, err)
+	}
+	if resp.StatusCode/100 == 2 && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
+		return resp, body, nil
+	}
+	return resp, nil, c.refusal(resp, body)
+}
+
+// transportError is why there is no answer.
+func (c *client) transportError(ctx context.Context, err error) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("asking %s: %w", c.address, ctx.Err())
+	}
+	var wrapped *url.Error
+	if errors.As(err, &wrapped) {
+		err = wrapped.Err // the rest of it is the URL
+	}
+	var network *net.OpError
+	var name *net.DNSError
+	switch {
+	case isTLS(err):
+		return fmt.Errorf("no TLS connection to %s: %s: set tls_config in the --prometheus-config file, or correct --prometheus-url", c.address, oneLine(err.Error()))
+	case errors.Is(err, http.ErrSchemeMismatch):
+		return fmt.Errorf("%s does not speak TLS: write http:// in --prometheus-url", c.address)
+	case errors.As(err, &network) && network.Op == "dial", errors.As(err, &name):
+		return fmt.Errorf("cannot reach %s: %s: is --prometheus-url right?", c.address, oneLine(err.Error()))
+	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
+		return fmt.Errorf("the answer of %s was cut off: a proxy before it may have a limit of size or time", c.address)
+	}
+	return fmt.Errorf("asking %s: %s", c.address, oneLine(err.Error()))
+}
+
+func isTLS(err error) bool {
+	var certificate *tls.CertificateVerificationError
+	var record tls.RecordHeaderError
+	var alert tls.AlertError
+	return errors.As(err, &certificate) || errors.As(err, &record) || errors.As(err, &alert)
+}
+
+// refusal is what an answer says that is no result.
+func (c *client) refusal(resp *http.Response, body []byte) error {
+	kind, said := words(resp, body)
+	text := fmt.Sprintf("%s answered %s", c.address, statusText(resp.StatusCode))
+	if said != "" {
+		text += ": " + said
+	}
+	return &ServerError{Status: resp.StatusCode, Type: kind, Text: text + advice(resp, isHTML(resp, body))}
+}
+
+func statusText(code int) string {
+	return strings.TrimSpace(fmt.Sprintf("%d %s", code, http.StatusText(code)))
+}
+
+// advice is what to do about an answer, by its status.
+func advice(resp *http.Response, html bool) string {
+	switch code := resp.StatusCode; {
+	case code == http.StatusUnauthorized:
+		return ": give credentials with --prometheus-config or --header"
+	case code == http.StatusForbidden:
+		return ": the credentials in --prometheus-config or --header may not query it"
+	case code == http.StatusNotFound:
+		return ": is the path in --prometheus-url right?"
+	case code/100 == 3:
+		return ": give the address that has /api/v1 as --prometheus-url" + redirectTarget(resp)
+	case code/100 == 2:
+		return ": this is not Prometheus's API: is the path in --prometheus-url right?"
+	case html && code/100 == 4:
+		return ": is --prometheus-url right?"
+	}
+	return ""
+}
+
+func redirectTarget(resp *http.Response) string {
+	u, err := resp.Location()
+	if err != nil {
+		return ""
+	}
+	return ", it redirects to " + redact(u)
+}
+
+func isHTML(resp *http.Response, body []byte) bool {
+	return strings.Contains(resp.Header.Get("Content-Type"), "html") || bytes.HasPrefix(bytes.TrimSpace(body), []byte("<"))
+}
+
+// words are the server's own: Prometheus's errorType and error, or the beginning of what else it sent.
+func words(resp *http.Response, body []byte) (kind, said string) {
+	var answer struct{ ErrorType, Error, Message string }
+	switch {
+	case json.Unmarshal(body, &answer) == nil && answer.Error+answer.Message != "":
+		said = answer.Error
+		if said == "" {
+			said = answer.Message
+		}
+		if answer.ErrorType != "" {
+			said = answer.ErrorType + ": " + said
+		}
+		return answer.ErrorType, excerpt(said)
+	case len(bytes.TrimSpace(body)) == 0:
+		return "", ""
+	case isHTML(resp, body):
+		return "", "an HTML page"
+	}
+	return "", excerpt(string(body))
+}
+
+// excerpt is the beginning of a text, on one line.
+func excerpt(s string) string {
+	const most = 300
+	if len(s) > most {
+		s = s[:most]
+		for !utf8.ValidString(s) && len(s) > most-utf8.UTFMax {
+			s = s[:len(s)-1]
+		}
+		s += "..."
+	}
+	return oneLine(strings.Map(func(r rune) rune {
+		if r == '\n' || unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, s))
+}
+
+// clean is the error of a request with credentials hidden, should the server have repeated them.
+func (h *HTTP) clean(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if ctx.Err() != nil {
+		return fmt.Errorf("asking %s: %w", h.address, ctx.Err())
+	}
+	var refused *ServerError
+	if errors.As(err, &refused) {
+		return &ServerError{refused.Status, refused.Type, h.secrets.hide(refused.Text)}
+	}
+	var decoding *v1.Error
+	if errors.As(err, &decoding) {
+		return errors.New(h.secrets.hide(fmt.Sprintf("%s answered what is not a result of Prometheus's API: %s", h.address, excerpt(decoding.Msg))))
+	}
+	return errors.New(h.secrets.hide(err.Error()))
+}

@@ -1,0 +1,183 @@
+package promquery
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/api"
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/config"
+	"github.com/prometheus/common/model"
+)
+
+// userAgent is what servers see us as.
+const userAgent = "rightsize"
+
+// HTTPOptions say which server to ask, and how.
+type HTTPOptions struct {
+	// URL is the address under which the server has its /api/v1, such as http://prometheus:9090 or
+	// https://mimir/prometheus. A user and password in it become basic authentication.
+	URL string
+
+	// ConfigFile is an HTTP client configuration file as Prometheus's own tools take it; "" is none.
+	ConfigFile string
+
+	// Headers are sent with each request, each as "Name: value". They win over ConfigFile's.
+	Headers []string
+}
+
+// HTTP asks a server over HTTP. Its errors are one line each, say what to do, and hold no credentials.
+type HTTP struct {
+	api     v1.API
+	address string // without credentials
+	secrets secrets
+}
+
+var _ API = (*HTTP)(nil)
+
+// NewHTTP makes an API of a server. It does not connect. Certificates are verified unless ConfigFile says not to.
+func NewHTTP(o HTTPOptions) (*HTTP, error) {
+	address, err := parseURL(o.URL)
+	if err != nil {
+		return nil, err
+	}
+	cfg, err := loadConfig(o.ConfigFile)
+	if err != nil {
+		return nil, err
+	}
+	header, err := parseHeaders(o.Headers)
+	if err != nil {
+		return nil, err
+	}
+	hidden := secretsOf(address, cfg, header)
+	if err := basicAuth(cfg, address, o.ConfigFile); err != nil {
+		return nil, err
+	}
+	address.User = nil
+	httpClient, err := newClient(*cfg, address, header)
+	if err != nil {
+		return nil, fmt.Errorf("reading --prometheus-config %s: %s", o.ConfigFile, hidden.hide(oneLine(err.Error())))
+	}
+	inner, err := api.NewClient(api.Config{Address: address.String(), Client: httpClient})
+	if err != nil {
+		return nil, fmt.Errorf("invalid --prometheus-url %s", redact(address))
+	}
+	h := &HTTP{address: redact(address), secrets: hidden}
+	h.api = v1.NewAPI(&client{Client: inner, address: h.address})
+	return h, nil
+}
+
+// String is the server's address, without credentials.
+func (h *HTTP) String() string { return h.address }
+
+// Query is v1.API's.
+func (h *HTTP) Query(ctx context.Context, query string, ts time.Time, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
+	value, warnings, infos, err := h.api.Query(ctx, query, ts, opts...)
+	return value, warnings, infos, h.clean(ctx, err)
+}
+
+// QueryRange is v1.API's.
+func (h *HTTP) QueryRange(ctx context.Context, query string, r v1.Range, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
+	value, warnings, infos, err := h.api.QueryRange(ctx, query, r, opts...)
+	return value, warnings, infos, h.clean(ctx, err)
+}
+
+// Series is v1.API's.
+func (h *HTTP) Series(ctx context.Context, matches []string, start, end time.Time, opts ...v1.Option) ([]model.LabelSet, v1.Warnings, v1.Infos, error) {
+	sets, warnings, infos, err := h.api.Series(ctx, matches, start, end, opts...)
+	return sets, warnings, infos, h.clean(ctx, err)
+}
+
+// parseURL checks the address. Its errors do not repeat one that may hold credentials.
+func parseURL(s string) (*url.URL, error) {
+	shown := ""
+	if !strings.ContainsAny(s, "@?") {
+		shown = fmt.Sprintf(" %q", s)
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Hostname() == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("invalid --prometheus-url%s: want http:// or https:// with a host, such as http://localhost:9090", shown)
+	}
+	u.Fragment = ""
+	return u, nil
+}
+
+// redact is the address without user, password and parameters.
+func redact(u *url.URL) string {
+	shown := url.URL{Scheme: u.Scheme, Host: u.Host, Path: strings.TrimRight(u.Path, "/")}
+	return shown.String()
+}
+
+// basicAuth moves a user and password from the address into the configuration.
+func basicAuth(cfg *config.HTTPClientConfig, u *url.URL, file string) error {
+	if u.User == nil {
+		return nil
+	}
+	if cfg.BasicAuth != nil || cfg.Authorization != nil || cfg.OAuth2 != nil {
+		return fmt.Errorf("credentials are both in --prometheus-url and in --prometheus-config %s: leave out one", file)
+	}
+	password, _ := u.User.Password()
+	cfg.BasicAuth = &config.BasicAuth{Username: u.User.Username(), Password: config.Secret(password)}
+	return nil
+}
+
+// newClient makes the client that talks to the server at u.
+func newClient(cfg config.HTTPClientConfig, u *url.URL, header http.Header) (*http.Client, error) {
+	c, err := config.NewClientFromConfig(cfg, userAgent, config.WithUserAgent(userAgent))
+	if err != nil {
+		return nil, err
+	}
+	c.Transport = withHeader{header, c.Transport}
+	if cfg.FollowRedirects {
+		c.CheckRedirect = func(next *http.Request, via []*http.Request) error { return followRedirect(next, via, u) }
+	}
+	return c, nil
+}
+
+// followRedirect follows only what keeps the request whole and the credentials where they belong: a redirect
+// that turns a POST into a GET drops the query, and is what a login page sends.
+func followRedirect(next *http.Request, via []*http.Request, u *url.URL) error {
+	downgrade := u.Scheme == "https" && next.URL.Scheme != "https"
+	if next.Method != via[0].Method || next.URL.Hostname() != u.Hostname() || downgrade {
+		return http.ErrUseLastResponse
+	}
+	const most = 10
+	if len(via) >= most {
+		return errors.New("redirected in a circle")
+	}
+	return nil
+}
+
+// withHeader adds headers to each request.
+type withHeader struct {
+	header http.Header
+	next   http.RoundTripper
+}
+
+// RoundTrip implements http.RoundTripper.
+func (w withHeader) RoundTrip(req *http.Request) (*http.Response, error) {
+	if len(w.header) == 0 {
+		return w.next.RoundTrip(req)
+	}
+	req = req.Clone(req.Context())
+	for name, values := range w.header {
+		if name == "Host" {
+			req.Host = values[0]
+			continue
+		}
+		req.Header[name] = values
+	}
+	return w.next.RoundTrip(req)
+}
+
+// CloseIdleConnections lets http.Client close the connections below.
+func (w withHeader) CloseIdleConnections() {
+	if c, ok := w.next.(api.CloseIdler); ok {
+		c.CloseIdleConnections()
+	}
+}

@@ -1,0 +1,61 @@
+// Package promquery reads what containers used from anything that answers Prometheus's query API.
+package promquery
+
+import (
+	"github.com/rightsize/rightsize/recommender"
+)
+
+// The metrics that usage is read from: cAdvisor's, in bytes and in seconds of CPU time.
+const (
+	MemoryMetric = "container_memory_working_set_bytes"
+	CPUMetric    = "container_cpu_usage_seconds_total"
+)
+
+// MetricOf is the metric that a resource's usage is read from.
+func MetricOf(r recommender.Resource) string {
+	if r == recommender.CPU {
+		return CPUMetric
+	}
+	return MemoryMetric
+}
+
+// Index is what a namespace has in a window, read from labels alone, without any sample.
+type Index struct {
+	Containers map[string][]string // pod -> its containers with usage, sorted
+	Owners     recommender.Owners  // as kube-state-metrics recorded them; empty maps where it is not scraped
+	Warnings   []string            // Prometheus's own
+}
+
+// Batch is what one Read is asked for.
+type Batch struct {
+	Namespace string
+	Pods      []string        // only these; nil is every pod of the namespace
+	Runs      map[string]bool // those pods that are runs of a Job or a CronJob
+}
+
+// Series is part of what one container of one pod used of one resource: its values at some points of the
+// window's grid. The slices are valid until the function that was given them returns.
+type Series struct {
+	Pod, Container string
+	Resource       recommender.Resource
+	Points         []int     // k of Window.Time(k), ascending
+	Values         []float64 // cores or bytes, one a point
+}
+
+// Container names a container of a pod.
+type Container struct{ Pod, Name string }
+
+// Run is a whole run of a Job's container that is too short for the grid: less than two rate windows.
+type Run struct {
+	CPU      float64 // mean cores between its first and last sample
+	Measured bool    // whether it has the two samples that CPU needs
+}
+
+// Facts are what Read learns besides the series.
+type Facts struct {
+	Peaks    map[Container]recommender.Peak      // of memory, over every raw sample
+	Runs     map[Container]Run                   // of those in Batch.Runs that are too short for the grid
+	OOMKills map[Container][]recommender.OOMKill // in order of time
+	Queries  []string                            // the PromQL that was asked, in order
+	Warnings []string                            // Prometheus's own
+}
