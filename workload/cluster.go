@@ -1,0 +1,161 @@
+package workload
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	corev1 "k8s.io/api/core/v1"
+	apierrors "k8s.io/apimachinery/pkg/api/errors"
+	"k8s.io/apimachinery/pkg/api/meta"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/tools/pager"
+)
+
+// pageSize is how many objects are asked for at a time, as kubectl does.
+const pageSize = 500
+
+// ForbiddenError says that nothing at all may be listed, and what to grant.
+type ForbiddenError struct {
+	Namespace string   // empty for all
+	Resources []string // with their API groups: "cronjobs.batch"
+}
+
+// Error names each missing permission on one line.
+func (e *ForbiddenError) Error() string {
+	return fmt.Sprintf("not allowed to list any workloads %s: grant get,list on %s",
+		within(e.Namespace), strings.Join(e.Resources, ", "))
+}
+
+// within says where a listing looked.
+func within(namespace string) string {
+	if namespace == metav1.NamespaceAll {
+		return "in all namespaces"
+	}
+	return "in namespace " + namespace
+}
+
+// List reads the workloads of a namespace, or of all with "". A kind that may not be listed is left out
+// with a warning; if none may, the error is a *ForbiddenError. A namespace that does not exist is a
+// *NotFoundError.
+func List(ctx context.Context, client kubernetes.Interface, namespace string) (*Inventory, error) {
+	inv := &Inventory{}
+	denied := &ForbiddenError{Namespace: namespace}
+	for _, k := range kinds() {
+		err := inv.list(ctx, lister(client, namespace, k.name))
+		switch {
+		case apierrors.IsForbidden(err):
+			denied.Resources = append(denied.Resources, k.groupResource())
+			inv.Warnings = append(inv.Warnings, fmt.Sprintf(
+				"not allowed to list %s %s: %ss are left out; grant get,list on %[1]s",
+				k.groupResource(), within(namespace), k.name))
+		case err != nil:
+			return nil, fmt.Errorf("listing %s %s: %w", k.resource, within(namespace), err)
+		}
+	}
+	if len(denied.Resources) == len(kinds()) {
+		return nil, denied
+	}
+	if namespace != metav1.NamespaceAll && len(inv.Workloads)+inv.Skipped == 0 {
+		if err := exists(ctx, client, namespace); err != nil {
+			return nil, err
+		}
+	}
+	inv.sort()
+	return inv, nil
+}
+
+// list reads one kind, page by page, and keeps of each object only what is needed of it.
+func (inv *Inventory) list(ctx context.Context, page pager.ListPageFunc) error {
+	seen := map[Ref]bool{}
+	visit := func(obj runtime.Object) error {
+		w, ok := declared(obj, true)
+		switch {
+		case !ok:
+			inv.Skipped++
+		case !seen[w.Ref]:
+			seen[w.Ref] = true
+			inv.Workloads = append(inv.Workloads, w)
+		}
+		return nil
+	}
+	skipped := inv.Skipped
+	p := pager.New(page)
+	p.PageSize, p.PageBufferSize = pageSize, 1
+	err := p.EachListItem(ctx, metav1.ListOptions{Limit: pageSize}, visit)
+	if !apierrors.IsResourceExpired(err) {
+		return err
+	}
+	// The continue token outlived the server's history. Start again without pages, as client-go's pager
+	// does when it keeps whole lists; what was seen already is not taken twice.
+	inv.Skipped = skipped
+	all, err := page(ctx, metav1.ListOptions{})
+	if err != nil {
+		return err
+	}
+	return meta.EachListItem(all, visit)
+}
+
+// lister asks for one page of a kind.
+func lister(client kubernetes.Interface, namespace, kind string) pager.ListPageFunc {
+	return func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		switch kind {
+		case "Deployment":
+			return client.AppsV1().Deployments(namespace).List(ctx, o)
+		case "StatefulSet":
+			return client.AppsV1().StatefulSets(namespace).List(ctx, o)
+		case "DaemonSet":
+			return client.AppsV1().DaemonSets(namespace).List(ctx, o)
+		case "ReplicaSet":
+			return client.AppsV1().ReplicaSets(namespace).List(ctx, o)
+		case "CronJob":
+			return client.BatchV1().CronJobs(namespace).List(ctx, o)
+		case "Job":
+			return client.BatchV1().Jobs(namespace).List(ctx, o)
+		case "Pod":
+			return client.CoreV1().Pods(namespace).List(ctx, o)
+		}
+		return nil, fmt.Errorf("no way to list kind %s", kind)
+	}
+}
+
+// exists returns a *NotFoundError for a namespace that is not there. Who may not read namespaces is not
+// told whether it is.
+func exists(ctx context.Context, client kubernetes.Interface, namespace string) error {
+	_, err := client.CoreV1().Namespaces().Get(ctx, namespace, metav1.GetOptions{})
+	switch {
+	case err == nil || apierrors.IsForbidden(err):
+		return nil
+	case !apierrors.IsNotFound(err):
+		return fmt.Errorf("reading namespace %s: %w", namespace, err)
+	}
+	known, err := namespaces(ctx, client)
+	if err != nil {
+		return err
+	}
+	return missingNamespace(namespace, "does not exist", known)
+}
+
+// namespaces lists the names of all namespaces, or none where that is not allowed.
+func namespaces(ctx context.Context, client kubernetes.Interface) ([]string, error) {
+	p := pager.New(func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
+		return client.CoreV1().Namespaces().List(ctx, o)
+	})
+	all, _, err := p.List(ctx, metav1.ListOptions{Limit: pageSize})
+	if apierrors.IsForbidden(err) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("listing namespaces: %w", err)
+	}
+	var names []string
+	err = meta.EachListItem(all, func(obj runtime.Object) error {
+		if ns, ok := obj.(*corev1.Namespace); ok {
+			names = append(names, ns.Name)
+		}
+		return nil
+	})
+	return names, err
+}

@@ -1,0 +1,146 @@
+package workload
+
+import (
+	"maps"
+	"strconv"
+
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
+	corev1 "k8s.io/api/core/v1"
+	"k8s.io/apimachinery/pkg/api/resource"
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/runtime"
+
+	"github.com/rightsize/rightsize/recommender"
+)
+
+// declared is the workload that an object declares; ok is false where it declares none: a kind that is not
+// sized, an object that belongs to a controller which is the workload itself, a static pod's mirror. Live
+// says that the object's status is a cluster's, not whatever a manifest holds.
+func declared(obj runtime.Object, live bool) (w Workload, ok bool) {
+	switch o := obj.(type) {
+	case *appsv1.Deployment:
+		return declare("Deployment", o.ObjectMeta, o.Spec.Template.Spec, orOne(o.Spec.Replicas)), true
+	case *appsv1.StatefulSet:
+		return declare("StatefulSet", o.ObjectMeta, o.Spec.Template.Spec, orOne(o.Spec.Replicas)), true
+	case *appsv1.DaemonSet:
+		return declare("DaemonSet", o.ObjectMeta, o.Spec.Template.Spec, daemons(o.Status, live)), true
+	case *appsv1.ReplicaSet:
+		return declare("ReplicaSet", o.ObjectMeta, o.Spec.Template.Spec, orOne(o.Spec.Replicas)), !controlled(o)
+	case *batchv1.CronJob:
+		w = declare("CronJob", o.ObjectMeta, o.Spec.JobTemplate.Spec.Template.Spec, 0)
+		w.Indexed = indexed(o.Spec.JobTemplate.Spec)
+		return w, true
+	case *batchv1.Job:
+		w = declare("Job", o.ObjectMeta, o.Spec.Template.Spec, int(o.Status.Active))
+		w.Indexed = indexed(o.Spec)
+		return w, !controlled(o)
+	case *corev1.Pod:
+		return declare("Pod", o.ObjectMeta, o.Spec, running(o.Status)), !controlled(o) && !mirror(o)
+	}
+	return Workload{}, false
+}
+
+func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas int) Workload {
+	w := Workload{
+		Ref:    Ref{Namespace: meta.Namespace, Kind: kind, Name: meta.Name},
+		Labels: maps.Clone(meta.Labels),
+	}
+	for _, c := range sized(spec) {
+		w.Containers = append(w.Containers, recommender.Container{
+			ID:       recommender.ID{Namespace: meta.Namespace, Kind: kind, Workload: meta.Name, Container: c.Name},
+			Spec:     bounds(c.Resources),
+			Replicas: replicas,
+		})
+	}
+	for _, c := range spec.InitContainers {
+		if !sidecar(c) {
+			w.Init = append(w.Init, c.Name)
+		}
+	}
+	return w
+}
+
+// sized is the containers that run as long as the pod does: the regular ones, then native sidecars. Plain
+// init containers are over when these start.
+func sized(spec corev1.PodSpec) []corev1.Container {
+	all := append([]corev1.Container(nil), spec.Containers...)
+	for _, c := range spec.InitContainers {
+		if sidecar(c) {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// sidecar says whether an init container is a native sidecar.
+func sidecar(c corev1.Container) bool {
+	return c.RestartPolicy != nil && *c.RestartPolicy == corev1.ContainerRestartPolicyAlways
+}
+
+// bounds is what is declared, and only that: where there is a limit but no request the API server fills the
+// request in on pods, not on templates, so it stays unset here.
+func bounds(r corev1.ResourceRequirements) [recommender.NumResources]recommender.Bounds {
+	var b [recommender.NumResources]recommender.Bounds
+	for resource, name := range [recommender.NumResources]corev1.ResourceName{
+		recommender.CPU:    corev1.ResourceCPU,
+		recommender.Memory: corev1.ResourceMemory,
+	} {
+		b[resource] = recommender.Bounds{Request: value(r.Requests, name), Limit: value(r.Limits, name)}
+	}
+	return b
+}
+
+func value(list corev1.ResourceList, name corev1.ResourceName) recommender.Value {
+	q, ok := list[name]
+	if !ok {
+		return recommender.Unset()
+	}
+	return recommender.Set(amount(q))
+}
+
+// amount is the float64 nearest to the quantity, so that 350m is 0.35 and nothing beside it. As the API
+// server does with resource lists (SetDefaults_ResourceList), it rounds up to thousandths first.
+func amount(q resource.Quantity) float64 {
+	q = q.DeepCopy()
+	q.RoundUp(resource.Milli)
+	f, err := strconv.ParseFloat(q.AsDec().String(), 64)
+	if err != nil {
+		return q.AsApproximateFloat64() // a decimal always parses; this is for form's sake
+	}
+	return f
+}
+
+func orOne(replicas *int32) int {
+	if replicas == nil {
+		return 1 // the API server's default
+	}
+	return int(*replicas)
+}
+
+func daemons(status appsv1.DaemonSetStatus, live bool) int {
+	if live || status.ObservedGeneration > 0 {
+		return int(status.DesiredNumberScheduled)
+	}
+	return recommender.UnknownReplicas
+}
+
+// running is 1 for a pod that reserves its requests, and 0 for one that has ended.
+func running(status corev1.PodStatus) int {
+	if status.Phase == corev1.PodSucceeded || status.Phase == corev1.PodFailed {
+		return 0
+	}
+	return 1
+}
+
+func indexed(spec batchv1.JobSpec) bool {
+	return spec.CompletionMode != nil && *spec.CompletionMode == batchv1.IndexedCompletion
+}
+
+func controlled(o metav1.Object) bool { return metav1.GetControllerOfNoCopy(o) != nil }
+
+// mirror says that the pod stands for a static one, which the kubelet reads from a file on its node.
+func mirror(p *corev1.Pod) bool {
+	_, ok := p.Annotations[corev1.MirrorPodAnnotationKey]
+	return ok
+}

@@ -1,0 +1,37 @@
+// Package workload knows what is declared: the workloads of a cluster or of manifests, the requests and
+// limits of their containers, and which pods belong to them.
+package workload
+
+import (
+	"cmp"
+	"strings"
+
+	"github.com/rightsize/rightsize/recommender"
+)
+
+// Ref names a workload.
+type Ref struct{ Namespace, Kind, Name string }
+
+// Compare orders by namespace, name and kind, and is 0 only for equal ones.
+func (r Ref) Compare(other Ref) int {
+	return cmp.Or(
+		strings.Compare(r.Namespace, other.Namespace),
+		strings.Compare(r.Name, other.Name),
+		strings.Compare(r.Kind, other.Kind),
+	)
+}
+
+// String is the workload as kubectl writes it, without its namespace: "deployment/web".
+func (r Ref) String() string { return strings.ToLower(r.Kind) + "/" + r.Name }
+
+// Workload is a declared workload: the top of an owner chain.
+type Workload struct {
+	Ref
+	Labels     map[string]string       // its own, not its pods'
+	Containers []recommender.Container // in the order of the pod template, native sidecars last
+	Init       []string                // names of the init containers that are no sidecars, which are not sized
+
+	// Indexed says that a Job's pods, or those of a CronJob's runs, carry their completion index in their
+	// names: completionMode Indexed.
+	Indexed bool
+}
