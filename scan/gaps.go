@@ -1,0 +1,91 @@
+package scan
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/rightsize/rightsize/promquery"
+	"github.com/rightsize/rightsize/recommender"
+)
+
+// explainGaps says of each resource without samples what was looked for, and what there is instead.
+func (s *scanner) explainGaps(ctx context.Context, rec *recommender.Recommendation, p *pods) {
+	for r := range recommender.NumResources {
+		advice := &rec.Advice[r]
+		if rec.Evidence[r].Samples > 0 || hasNote(*advice, recommender.NoteRunsTooShort) {
+			continue
+		}
+		advice.Notes = append(advice.Notes, recommender.Note{Code: recommender.NoteNoData, Text: s.gap(ctx, rec.Container, r, p)})
+	}
+}
+
+func hasNote(a recommender.Advice, code string) bool {
+	return slices.ContainsFunc(a.Notes, func(n recommender.Note) bool { return n.Code == code })
+}
+
+func (s *scanner) gap(ctx context.Context, c recommender.Container, r recommender.Resource, p *pods) string {
+	owned := p.owned[ref(c.ID)]
+	switch {
+	case len(p.index.Containers) == 0:
+		return fmt.Sprintf("no usage of namespace %s in the window%s", c.ID.Namespace, s.namespacesInstead(ctx))
+	case len(owned) == 0:
+		return fmt.Sprintf("no pod of %s has usage in the window%s; the namespace has usage of %s", c.ID.Ref(), scaledDown(c), p.workloads())
+	case !slices.ContainsFunc(owned, func(pod string) bool { return slices.Contains(p.index.Containers[pod], c.ID.Container) }):
+		return fmt.Sprintf("its pods (%s) ran no container %s in the window, but %s", firstOf(owned, 3), c.ID.Container, strings.Join(p.containersOf(owned), ", "))
+	default:
+		return fmt.Sprintf("no samples of %s for container %s of its pods (%s) on the grid of %s", promquery.MetricOf(r), c.ID.Container, firstOf(owned, 3),
+			recommender.ShortDuration(s.plan.Window.Step))
+	}
+}
+
+func scaledDown(c recommender.Container) string {
+	if c.Replicas == 0 && !c.RunsToCompletion() {
+		return ": it is scaled to 0"
+	}
+	return ""
+}
+
+// workloads names what the namespace does have usage of.
+func (p *pods) workloads() string {
+	var refs []string
+	for r := range p.owned {
+		refs = append(refs, r.String())
+	}
+	if len(refs) == 0 {
+		var names []string
+		for pod := range p.index.Containers {
+			names = append(names, pod)
+		}
+		slices.Sort(names)
+		return "pods that belong to nothing declared: " + firstOf(names, 3)
+	}
+	slices.Sort(refs)
+	return firstOf(refs, 5)
+}
+
+func (p *pods) containersOf(pods []string) []string {
+	var names []string
+	for _, pod := range pods {
+		names = appendNew(names, p.index.Containers[pod])
+	}
+	slices.Sort(names)
+	return names
+}
+
+// namespacesInstead is looked up once a scan. A failure to do so takes nothing from the answer.
+func (s *scanner) namespacesInstead(ctx context.Context) string {
+	s.alikeOnce.Do(func() {
+		names, err := s.source.Namespaces(ctx, s.plan.Window)
+		switch {
+		case err != nil:
+			s.alike = ""
+		case len(names) == 0:
+			s.alike = fmt.Sprintf("; there is no usage of any container (%s): is cAdvisor scraped, and is the window inside the data?", promquery.MetricOf(recommender.Memory))
+		default:
+			s.alike = "; there is usage of namespaces " + firstOf(names, 5)
+		}
+	})
+	return s.alike
+}

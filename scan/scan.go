@@ -1,0 +1,179 @@
+package scan
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/workload"
+)
+
+// Plan is what Run is to do.
+type Plan struct {
+	Containers []recommender.Container // to recommend for
+	Window     recommender.Window      // aligned
+	Policy     recommender.Policy
+
+	// Declared holds, by namespace, every workload of the containers' namespaces, those that are not asked
+	// for too: api must not claim api-v2's pods.
+	Declared map[string][]workload.Workload
+
+	Workers      int // batches read at once; at least 1
+	PodsPerBatch int // bounds what one batch holds in memory; 0 is DefaultPodsPerBatch
+}
+
+// DefaultPodsPerBatch keeps the samples of a batch near 64 MiB: 1,000 pods of two containers, all of them
+// there for a whole week of 5 minutes, are 2 x 4 million samples of 8 bytes.
+const DefaultPodsPerBatch = 1000
+
+// Item is what came of one container: a recommendation, or the error that kept it from being one. With
+// an error the recommendation holds what is declared and nothing else.
+type Item struct {
+	recommender.Recommendation
+	Err error
+}
+
+// Result is what Run found, in the order of the containers' IDs.
+type Result struct {
+	Items     []Item
+	Ownership Ownership
+	Queries   []string // the PromQL that was asked, each once
+	Warnings  []string // Prometheus's own, and what was seen that nobody asked for
+}
+
+// Ownership counts the pods with usage by the way their workload was found.
+type Ownership struct {
+	ByOwner   int // by kube-state-metrics' owner series
+	ByName    int // by the pod's name
+	Ambiguous int // the name fits several workloads: the pod is left out
+	Unknown   int // belongs to nothing that is declared
+}
+
+func (o *Ownership) add(other Ownership) {
+	o.ByOwner += other.ByOwner
+	o.ByName += other.ByName
+	o.Ambiguous += other.Ambiguous
+	o.Unknown += other.Unknown
+}
+
+// Progress is told after each step of a scan, from one goroutine at a time. Total grows while the
+// namespaces are still being looked into.
+type Progress func(done, total int, namespace string)
+
+// Run reads usage and recommends. What fails is kept with the containers that it concerns; the only error
+// returned is the context's, and then there is no result.
+func Run(ctx context.Context, src Source, plan Plan, progress Progress) (Result, error) {
+	s := &scanner{source: src, plan: plan, progress: progress}
+	namespaces := s.split()
+	s.total = len(namespaces)
+
+	queue := make(chan *namespaceScan)
+	var workers sync.WaitGroup
+	for range max(plan.Workers, 1) {
+		workers.Go(func() {
+			for n := range queue {
+				s.scanNamespace(ctx, n)
+			}
+		})
+	}
+	for _, n := range namespaces {
+		queue <- n // never waits for long after a cancellation: every read then fails at once
+	}
+	close(queue)
+	workers.Wait()
+	if err := ctx.Err(); err != nil {
+		return Result{}, fmt.Errorf("reading usage: %w", context.Cause(ctx))
+	}
+	return s.collect(namespaces), nil
+}
+
+// scanner is the state that the workers share.
+type scanner struct {
+	source Source
+	plan   Plan
+
+	mu          sync.Mutex // guards what follows
+	progress    Progress
+	done, total int
+
+	alikeOnce sync.Once // the namespaces with usage are looked up when the first is found empty
+	alike     string
+}
+
+// namespaceScan is one namespace's part of the plan and of the result.
+type namespaceScan struct {
+	name       string
+	containers []recommender.Container
+	items      map[recommender.ID]Item
+	ownership  Ownership
+	queries    []string
+	warnings   []string
+}
+
+func (s *scanner) split() []*namespaceScan {
+	byName := make(map[string]*namespaceScan)
+	for _, c := range s.plan.Containers {
+		n := byName[c.ID.Namespace]
+		if n == nil {
+			n = &namespaceScan{name: c.ID.Namespace, items: make(map[recommender.ID]Item)}
+			byName[n.name] = n
+		}
+		n.containers = append(n.containers, c)
+	}
+	var ns []*namespaceScan
+	for _, n := range byName {
+		slices.SortFunc(n.containers, func(a, b recommender.Container) int { return a.ID.Compare(b.ID) })
+		ns = append(ns, n)
+	}
+	slices.SortFunc(ns, func(a, b *namespaceScan) int { return cmp.Compare(a.name, b.name) })
+	return ns
+}
+
+func (s *scanner) collect(namespaces []*namespaceScan) Result {
+	var r Result
+	for _, n := range namespaces {
+		for _, c := range n.containers {
+			r.Items = append(r.Items, n.items[c.ID])
+		}
+		r.Ownership.add(n.ownership)
+		r.Queries = appendNew(r.Queries, n.queries)
+		r.Warnings = appendNew(r.Warnings, n.warnings)
+	}
+	return r
+}
+
+// appendNew appends what is not there yet.
+func appendNew(to, from []string) []string {
+	for _, s := range from {
+		if !slices.Contains(to, s) {
+			to = append(to, s)
+		}
+	}
+	return to
+}
+
+// addWork says that n more steps have been found.
+func (s *scanner) addWork(n int) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.total += n
+}
+
+func (s *scanner) stepDone(namespace string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.done++
+	if s.progress != nil {
+		s.progress(s.done, s.total, namespace)
+	}
+}
+
+// fail keeps an error with the containers that it concerns.
+func (n *namespaceScan) fail(cs []recommender.Container, err error) {
+	for _, c := range cs {
+		n.items[c.ID] = Item{Recommendation: recommender.Recommendation{Container: c}, Err: err}
+	}
+}
