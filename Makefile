@@ -1,0 +1,67 @@
+# Targets are verbs; `make` alone lists them.
+GO     ?= go
+BUILD  := build
+TOOLS  := $(BUILD)/tools
+DEMO   := $(BUILD)/demo
+
+# The race detector needs a C compiler. Without one the tests run all the same, and say so.
+HAVE_CC := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo yes)
+ifeq ($(HAVE_CC),yes)
+TEST_ENV   := CGO_ENABLED=1
+RACE       := -race
+else
+TEST_ENV   := CGO_ENABLED=0
+RACE       :=
+endif
+
+# testdata is no part of ./... for Go, so its packages are named.
+PACKAGES := ./... ./testdata/...
+
+.PHONY: help
+help: ## list the targets
+	@sed -n 's/^\([a-z][a-z0-9-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 12
+
+.PHONY: build
+build: ## build build/rightsize, a static binary
+	@mkdir -p $(BUILD)
+	CGO_ENABLED=0 $(GO) build -trimpath -ldflags '-s -w' -o $(BUILD)/rightsize ./cmd/rightsize
+
+.PHONY: demo
+demo: build ## generate a week of a small shop and print its report
+	@$(GO) run ./testdata/demo --out $(DEMO)
+	$(BUILD)/rightsize --namespace shop --tsdb $(DEMO)/tsdb -f $(DEMO)/manifests --until 2026-02-02T00:00:00Z
+
+.PHONY: test
+test: ## run all tests, with the race detector where there is a C compiler
+ifneq ($(HAVE_CC),yes)
+	@echo "no C compiler (cc): the tests run without the race detector"
+endif
+	$(TEST_ENV) $(GO) test $(RACE) -timeout 20m $(PACKAGES)
+
+.PHONY: golden
+golden: ## write the expected output of tests anew, to be read in the diff
+	UPDATE=1 $(GO) test ./cmd/... ./report/...
+
+.PHONY: fuzz
+fuzz: ## fuzz each target for FUZZTIME (10s)
+	@for package in $$($(GO) list ./...); do \
+		for target in $$($(GO) test -list '^Fuzz' $$package | grep '^Fuzz'); do \
+			$(GO) test -run '^$$' -fuzz "^$$target$$" -fuzztime $(or $(FUZZTIME),10s) $$package || exit 1; \
+		done; \
+	done
+
+.PHONY: lint
+lint: $(TOOLS)/golangci-lint ## vet, lint and look for dead code
+	$(GO) vet $(PACKAGES)
+	$(TOOLS)/golangci-lint run $(PACKAGES)
+	@dead=$$($(TOOLS)/deadcode -test $(PACKAGES)); [ -z "$$dead" ] || { echo "$$dead"; exit 1; }
+	@$(GO) mod tidy -diff
+
+.PHONY: e2e
+e2e: ## run the tool against a real cluster and real Prometheus servers
+	$(GO) test -C e2e -count=1 -timeout 80m ./...
+
+$(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
+	@mkdir -p $(TOOLS)
+	$(GO) build -C tools -o $(abspath $(TOOLS))/ tool
+	@touch $@

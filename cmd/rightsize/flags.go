@@ -1,0 +1,254 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+	"github.com/spf13/pflag"
+	"k8s.io/apimachinery/pkg/labels"
+	"k8s.io/cli-runtime/pkg/genericclioptions"
+
+	"github.com/rightsize/rightsize/promquery"
+	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/report"
+)
+
+// options are what the flags say. Rules and policy are texts until resolved together.
+type options struct {
+	kube          *genericclioptions.ConfigFlags
+	allNamespaces bool
+	selector      labels.Selector
+	containers    []string
+	files         []string
+	recursive     bool
+
+	prometheusURL    string
+	prometheusConfig string
+	headers          []string
+	queryTimeout     time.Duration
+	tsdbDir          string
+
+	policyName  string
+	rules       [recommender.NumResources]struct{ request, limit *recommender.Rule }
+	guards      *[]recommender.Guard
+	minCoverage time.Duration
+
+	window recommender.Window
+	until  time.Time
+
+	format report.Format
+}
+
+// flagGroup is some flags that help shows under a heading of their own.
+type flagGroup struct {
+	title string
+	*pflag.FlagSet
+}
+
+func newFlagGroup(title string) flagGroup {
+	flags := pflag.NewFlagSet(title, pflag.ContinueOnError)
+	flags.SortFlags = false
+	return flagGroup{title, flags}
+}
+
+// flagGroups are all flags of the report, in the order in which help shows them. They set o.
+func (o *options) flagGroups() []flagGroup {
+	return []flagGroup{o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.outputFlags(), o.kubeFlags()}
+}
+
+func (o *options) setDefaults() {
+	defaults := recommender.DefaultPolicy()
+	o.kube = genericclioptions.NewConfigFlags(true)
+	o.selector = labels.Everything()
+	o.format = report.Formats()[0]
+	o.window = recommender.Window{Length: 7 * 24 * time.Hour, Step: 5 * time.Minute, RateWindow: 5 * time.Minute}
+	o.minCoverage = defaults.MinCoverage
+	o.queryTimeout = promquery.DefaultRequestTimeout
+	o.policyName = defaults.Name
+}
+
+func (o *options) whereFlags() flagGroup {
+	in := newFlagGroup("Which workloads")
+	in.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "all namespaces, whatever --namespace says")
+	in.VarP(value(&o.selector, "LABELS", parseLabels, labels.Selector.String), "selector", "l", "only workloads with these labels: team=web,tier!=cache")
+	in.StringSliceVar(&o.containers, "container", nil, "only containers of this `NAME`; may be repeated")
+	in.StringArrayVarP(&o.files, "filename", "f", nil, "read workloads from manifests instead of a cluster: a `FILE`, a folder, a kustomization, or - for stdin; may be repeated")
+	in.BoolVarP(&o.recursive, "recursive", "R", false, "with -f: folders and all that is in them")
+	return in
+}
+
+func (o *options) usageFlags() flagGroup {
+	from := newFlagGroup("Where usage comes from")
+	from.StringVar(&o.prometheusURL, "prometheus-url", "", "`URL` of anything that answers Prometheus's query API (PROMETHEUS_URL)")
+	from.StringVar(&o.prometheusConfig, "prometheus-config", "", "HTTP client configuration `FILE` for it, as promtool's --http.config.file: TLS, basic, bearer, OAuth 2")
+	from.StringArrayVar(&o.headers, "header", nil, "header to send to it, as `'NAME: VALUE'`; may be repeated")
+	from.Var(duration(&o.queryTimeout), "query-timeout", "how long one request to it may take")
+	from.StringVar(&o.tsdbDir, "tsdb", "", "read the data folder of a Prometheus, or a snapshot of it, in `DIR` instead")
+	return from
+}
+
+func (o *options) ruleFlags() flagGroup {
+	defaults := recommender.DefaultPolicy()
+	what := newFlagGroup("What to recommend")
+	what.StringVar(&o.policyName, "policy", o.policyName, "named set of rules and guards: "+policyNames())
+	for r := range recommender.NumResources {
+		what.Var(rule(&o.rules[r].request), r.String()+"-request", "`RULE` for the "+r.String()+" request (default "+defaults.Rules[r].Request.String()+")")
+		what.Var(rule(&o.rules[r].limit), r.String()+"-limit", "`RULE` for the "+r.String()+" limit (default "+defaults.Rules[r].Limit.String()+")")
+	}
+	what.Var(value(&o.guards, "GUARDS", parseGuards, nil), "guards", "all, none, or names with commas between them (default all)")
+	what.Var(duration(&o.minCoverage), "min-coverage", "how much of the window must have samples before anything is recommended")
+	return what
+}
+
+func (o *options) timeFlags() flagGroup {
+	when := newFlagGroup("When")
+	when.Var(duration(&o.window.Length), "window", "how far back to read")
+	when.Var(duration(&o.window.Step), "step", "time between the points of the grid that usage is sampled at")
+	when.Var(duration(&o.window.RateWindow), "rate-window", "time that each CPU rate is taken over")
+	when.Var(value(&o.until, "TIME", parseTime, formatTime), "until", "end of the window as RFC 3339, 2026-02-02T00:00:00Z (default now)")
+	return when
+}
+
+func (o *options) outputFlags() flagGroup {
+	show := newFlagGroup("How to show it")
+	show.VarP(value(&o.format, "FORMAT", report.Lookup, func(f report.Format) string { return f.Name }), "output", "o", strings.Join(report.Names(), ", "))
+	return show
+}
+
+// kubeFlags are kubectl's own flags and their precedence, without those that only its own commands need.
+func (o *options) kubeFlags() flagGroup {
+	o.kube.CacheDir = nil
+	o.kube.DisableCompression = nil
+	flags := newFlagGroup("The cluster, as kubectl takes it")
+	flags.SortFlags = true
+	o.kube.AddFlags(flags.FlagSet)
+	return flags
+}
+
+func policyNames() string {
+	var names []string
+	for _, p := range recommender.Policies() {
+		names = append(names, p.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
+// typed is a flag of any type that can be parsed; its text is kept as it was given.
+type typed[T any] struct {
+	to    *T
+	name  string
+	parse func(string) (T, error)
+	text  func(T) string
+}
+
+// value is a flag that parse reads into to. Without text, help shows no default.
+func value[T any](to *T, name string, parse func(string) (T, error), text func(T) string) pflag.Value {
+	return &typed[T]{to, name, parse, text}
+}
+
+func (t *typed[T]) Set(s string) error {
+	v, err := t.parse(s)
+	if err != nil {
+		return invalidValue{err}
+	}
+	*t.to = v
+	return nil
+}
+
+func (t *typed[T]) Type() string { return t.name }
+
+func (t *typed[T]) String() string {
+	if t.text == nil || t.to == nil {
+		return ""
+	}
+	return t.text(*t.to)
+}
+
+// invalidValue marks the end of the chain that flagError unwraps: what is in it is meant to be read.
+type invalidValue struct{ err error }
+
+func (e invalidValue) Error() string { return e.err.Error() }
+
+func duration(to *time.Duration) pflag.Value {
+	return value(to, "DURATION", parseDuration, recommender.ShortDuration)
+}
+
+func parseDuration(s string) (time.Duration, error) {
+	d, err := model.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return 0, errors.New("want a duration above 0 such as 7d, 36h or 1h30m")
+	}
+	return time.Duration(d), nil
+}
+
+func parseLabels(s string) (labels.Selector, error) { return labels.Parse(s) }
+
+func rule(to **recommender.Rule) pflag.Value {
+	return value(to, "RULE", func(s string) (*recommender.Rule, error) {
+		r, err := recommender.ParseRule(s)
+		return &r, err
+	}, nil)
+}
+
+func parseGuards(s string) (*[]recommender.Guard, error) {
+	guards, err := recommender.ParseGuards(s)
+	return &guards, err
+}
+
+func parseTime(s string) (time.Time, error) {
+	t, err := time.Parse(time.RFC3339, s)
+	if err != nil {
+		return time.Time{}, errors.New("want a time as RFC 3339, such as 2026-02-02T00:00:00Z")
+	}
+	return t, nil
+}
+
+func formatTime(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return t.Format(time.RFC3339)
+}
+
+// policy is the named policy with what the flags change in it.
+func (o *options) policy() (recommender.Policy, error) {
+	p, err := recommender.PolicyNamed(o.policyName)
+	if err != nil {
+		return p, usagef("invalid --policy %q: %w", o.policyName, err)
+	}
+	for r := range recommender.NumResources {
+		if rule := o.rules[r].request; rule != nil {
+			p.Rules[r].Request = *rule
+		}
+		if rule := o.rules[r].limit; rule != nil {
+			p.Rules[r].Limit = *rule
+		}
+	}
+	if o.guards != nil {
+		p.Guards = *o.guards
+	}
+	p.MinCoverage = o.minCoverage
+	if err := p.Validate(); err != nil {
+		return p, usageError{err}
+	}
+	return p, nil
+}
+
+// grid is the window that is asked for, aligned. now stands in for --until.
+func (o *options) grid(p recommender.Policy, now time.Time) (recommender.Window, error) {
+	w := o.window
+	w.Until = o.until
+	if w.Until.IsZero() {
+		w.Until = now
+	}
+	if err := w.Validate(); err != nil {
+		return w, usageError{err}
+	}
+	if p.CoverageBelow(w) {
+		return w, usagef("--window %s is shorter than --min-coverage %s, so nothing could be recommended: make one longer or the other shorter",
+			recommender.ShortDuration(w.Length), recommender.ShortDuration(p.MinCoverage))
+	}
+	return w.Align(), nil
+}

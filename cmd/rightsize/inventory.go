@@ -1,0 +1,80 @@
+package main
+
+import (
+	"context"
+	"fmt"
+
+	"k8s.io/client-go/kubernetes"
+	"k8s.io/client-go/rest"
+
+	"github.com/rightsize/rightsize/workload"
+)
+
+// inventory lists what is declared, and the namespaces to look at; none means all.
+func (o *options) inventory(ctx context.Context, std streams) (*workload.Inventory, []string, error) {
+	if len(o.files) > 0 {
+		return o.fromManifests(ctx, std)
+	}
+	if o.recursive {
+		return nil, nil, usagef("--recursive goes with --filename")
+	}
+	return o.fromCluster(ctx)
+}
+
+// fromManifests looks at every namespace of the manifests unless one is asked for. Objects that name none
+// are in the one asked for, or in the current context's, as kubectl apply would put them.
+func (o *options) fromManifests(ctx context.Context, std streams) (*workload.Inventory, []string, error) {
+	namespace, asked, err := o.namespace()
+	if err != nil {
+		return nil, nil, err
+	}
+	inventory, err := workload.Load(ctx, o.files, workload.Options{Namespace: namespace, Recursive: o.recursive, Stdin: std.in})
+	if err != nil || !asked || o.allNamespaces {
+		return inventory, nil, err
+	}
+	return inventory, []string{namespace}, nil
+}
+
+func (o *options) fromCluster(ctx context.Context) (*workload.Inventory, []string, error) {
+	namespace, _, err := o.namespace()
+	if err != nil {
+		return nil, nil, err
+	}
+	client, err := o.clusterClient()
+	if err != nil {
+		return nil, nil, err
+	}
+	if o.allNamespaces {
+		inventory, err := workload.List(ctx, client, "")
+		return inventory, nil, err
+	}
+	inventory, err := workload.List(ctx, client, namespace)
+	return inventory, []string{namespace}, err
+}
+
+// namespace is kubectl's: the flag, the context's, "default"; and whether the flag gave it.
+func (o *options) namespace() (name string, asked bool, err error) {
+	name, asked, err = o.kube.ToRawKubeConfigLoader().Namespace()
+	if err != nil {
+		return "", false, fmt.Errorf("reading the kubeconfig: %w", err)
+	}
+	return name, asked && *o.kube.Namespace != "", nil
+}
+
+func (o *options) clusterClient() (kubernetes.Interface, error) {
+	config, err := o.kube.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w (give -f for manifests without a cluster)", err)
+	}
+	config.UserAgent = "rightsize/" + version()
+	config.WarningHandler = rest.NoWarnings{} // of deprecated APIs: for whoever applies objects
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	// We list seven kinds, page by page: client-go's own brake of 5 requests a second only costs time.
+	config.QPS, config.Burst = 50, 100
+	client, err := kubernetes.NewForConfig(config)
+	if err != nil {
+		return nil, fmt.Errorf("connecting to the cluster: %w", err)
+	}
+	return client, nil
+}

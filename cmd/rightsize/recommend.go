@@ -1,0 +1,139 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/rightsize/rightsize/report"
+	"github.com/rightsize/rightsize/scan"
+	"github.com/rightsize/rightsize/workload"
+)
+
+// workers is how many batches are read at once. Two keep a Prometheus busy while we decode, and leave
+// eighteen of its twenty places to others.
+const workers = 2
+
+// recommend prints the report. Nothing is written to std.out before the report is whole.
+func (o *options) recommend(ctx context.Context, std streams, args []string) error {
+	for _, arg := range args {
+		if _, _, err := workload.ParseRef(arg); err != nil {
+			return usageError{err}
+		}
+	}
+	policy, err := o.policy()
+	if err != nil {
+		return err
+	}
+	window, err := o.grid(policy, time.Now())
+	if err != nil {
+		return err
+	}
+	usage, err := o.openUsage()
+	if err != nil {
+		return err
+	}
+	defer usage.close()
+	selection, err := o.selectContainers(ctx, std, args)
+	if err != nil {
+		return err
+	}
+	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: workers}
+	r, err := read(ctx, std, usage, plan)
+	if err != nil {
+		return err
+	}
+	return o.print(std, r)
+}
+
+// read runs the plan. It asks the server something cheap first: one that cannot be reached is then said
+// once, at once.
+func read(ctx context.Context, std streams, usage *usageSource, plan scan.Plan) (report.Report, error) {
+	if len(plan.Containers) > 0 {
+		if err := usage.check(ctx, plan.Window.Until); err != nil {
+			return report.Report{}, err
+		}
+	}
+	progress := bar{w: std.err, on: isTerminal(std.err)}
+	result, err := scan.Run(ctx, usage.source, plan, progress.show)
+	progress.clear()
+	if err != nil {
+		return report.Report{}, err
+	}
+	r := report.New(result, usage.described, plan.Window, plan.Policy)
+	for _, w := range r.Warnings {
+		warn(std, w)
+	}
+	return r, failures(std, r)
+}
+
+// failures is an error if nothing at all could be read; print says what is missing from the rest.
+func failures(std streams, r report.Report) error {
+	failed := r.Failures()
+	if len(failed) == 0 || r.Succeeded() {
+		return nil
+	}
+	for _, f := range failed[1:] {
+		warn(std, f.Err.Error())
+	}
+	return failed[0].Err
+}
+
+func (o *options) print(std streams, r report.Report) error {
+	var text bytes.Buffer
+	if err := o.format.Write(&text, r, report.Options{Color: useColor(std.out)}); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	if _, err := std.out.Write(text.Bytes()); err != nil {
+		return fmt.Errorf("writing the report: %w", err)
+	}
+	failed := 0
+	for _, f := range r.Failures() {
+		warn(std, fmt.Sprintf("no recommendation for %s: %v", count(f.Containers, "container"), f.Err))
+		failed += f.Containers
+	}
+	if failed > 0 {
+		return partialError{fmt.Errorf("the report is not complete: it lacks %s of %d", count(failed, "container"), len(r.Items))}
+	}
+	return nil
+}
+
+// selectContainers lists what is declared and picks what the command line asks for.
+func (o *options) selectContainers(ctx context.Context, std streams, args []string) (*workload.Selection, error) {
+	inventory, namespaces, err := o.inventory(ctx, std)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range inventory.Warnings {
+		warn(std, w)
+	}
+	selection, err := inventory.Select(workload.Selector{Namespaces: namespaces, Refs: args, Labels: o.selector, Containers: o.containers})
+	if err != nil {
+		return nil, err
+	}
+	if len(selection.Containers) == 0 {
+		warn(std, nothingSelected(namespaces, o.selector.String()))
+	}
+	return selection, nil
+}
+
+func nothingSelected(namespaces []string, labels string) string {
+	where := "in any namespace"
+	if len(namespaces) > 0 {
+		where = "in namespace " + namespaces[0]
+	}
+	if labels != "" {
+		where += " with labels " + labels
+	}
+	return "there are no workloads " + where
+}
+
+func warn(std streams, text string) { fmt.Fprintln(std.err, "rightsize: warning: "+text) }
+
+func count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

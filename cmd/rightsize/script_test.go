@@ -1,0 +1,124 @@
+package main
+
+import (
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/rightsize/rightsize/testdata/promserver"
+	"github.com/rightsize/rightsize/testdata/shop"
+)
+
+// The test binary is the real one when it is called rightsize: scripts run main itself.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){"rightsize": main})
+}
+
+// TestScripts runs testdata/scripts. They find the demo's folder in $DEMO, a Prometheus that serves it
+// under $PROM, the same server with a password (reader:s3cret-word) under $LOCKED, and servers that are no
+// Prometheus under $HTML and, listening to nobody, $DEAD.
+func TestScripts(t *testing.T) {
+	demo := filepath.Join(t.TempDir(), "demo")
+	if _, err := shop.Build(t.Context(), demo); err != nil {
+		t.Fatal(err)
+	}
+	prometheus, err := promserver.Open(filepath.Join(demo, "tsdb"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	env := []string{
+		"DEMO=" + demo,
+		"UNTIL=" + shop.Until.Format("2006-01-02T15:04:05Z07:00"),
+		"PROM=" + serve(t, prometheus) + promserver.Prefix,
+		"LOCKED=" + serve(t, locked(prometheus)) + promserver.Prefix,
+		"SLOW=" + serve(t, slow()),
+		"HTML=" + serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprint(w, "<!DOCTYPE html><html><body>Sign in</body></html>")
+		})),
+		"DEAD=http://" + deadAddress(t),
+		"KUBECONFIG=" + filepath.Join(t.TempDir(), "none"), // nobody's cluster
+		"NO_PROXY=127.0.0.1",
+	}
+	t.Run("all", func(t *testing.T) {
+		testscript.Run(t, testscript.Params{
+			Dir:                 filepath.Join("..", "..", "testdata", "scripts"),
+			UpdateScripts:       os.Getenv("UPDATE") != "",
+			RequireExplicitExec: true,
+			Setup: func(e *testscript.Env) error {
+				e.Vars = append(e.Vars, env...)
+				return nil
+			},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code},
+		})
+	})
+	if err := prometheus.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
+func serve(t *testing.T, h http.Handler) string {
+	t.Helper()
+	server := httptest.NewServer(h)
+	t.Cleanup(server.Close)
+	return server.URL
+}
+
+// locked wants a password.
+func locked(h http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if user, password, _ := r.BasicAuth(); user != "reader" || password != "s3cret-word" {
+			http.Error(w, "wrong password "+password, http.StatusUnauthorized) // as careless servers do
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// slow answers the query of nothing, and then no more.
+func slow() http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.FormValue("query") == "1" {
+			w.Header().Set("Content-Type", "application/json")
+			fmt.Fprint(w, `{"status":"success","data":{"resultType":"scalar","result":[0,"1"]}}`)
+			return
+		}
+		<-r.Context().Done()
+	})
+}
+
+// deadAddress was free a moment ago, and nobody listens there.
+func deadAddress(t *testing.T) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
+	return l.Addr().String()
+}
+
+// code runs a command and wants its exit code: "code 2 rightsize --foo".
+func code(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 2 {
+		ts.Fatalf("usage: code CODE COMMAND [ARG ...]")
+	}
+	err := ts.Exec(args[1], args[2:]...)
+	got := 0
+	if exit, ok := err.(interface{ ExitCode() int }); ok {
+		got = exit.ExitCode()
+	} else if err != nil {
+		ts.Fatalf("%v", err)
+	}
+	if fmt.Sprint(got) != args[0] {
+		ts.Fatalf("exit code %d, want %s", got, args[0])
+	}
+}

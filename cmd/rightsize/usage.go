@@ -1,0 +1,76 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"os"
+	"time"
+
+	"github.com/rightsize/rightsize/promquery"
+	"github.com/rightsize/rightsize/promquery/tsdb"
+	"github.com/rightsize/rightsize/report"
+	"github.com/rightsize/rightsize/scan"
+)
+
+// usageSource is where usage is read from.
+type usageSource struct {
+	api       promquery.API
+	source    scan.Source
+	described report.Source
+	close     func()
+}
+
+// prometheusEnv stands in for --prometheus-url.
+const prometheusEnv = "PROMETHEUS_URL"
+
+// openUsage opens what the flags name: a server or a data folder.
+func (o *options) openUsage() (*usageSource, error) {
+	url := o.prometheusURL
+	switch {
+	case o.tsdbDir != "" && url != "":
+		return nil, usagef("--tsdb and --prometheus-url exclude each other: give one of them")
+	case o.tsdbDir != "" && (o.prometheusConfig != "" || len(o.headers) > 0):
+		return nil, usagef("--prometheus-config and --header go with --prometheus-url, not with --tsdb")
+	case o.tsdbDir != "":
+		return o.openFolder()
+	case url == "":
+		url = os.Getenv(prometheusEnv)
+	}
+	if url == "" {
+		return nil, usagef("where is usage to be read from? Give --prometheus-url URL (or %s), or --tsdb DIR for the data folder of a Prometheus", prometheusEnv)
+	}
+	return o.openServer(url)
+}
+
+func (o *options) openServer(url string) (*usageSource, error) {
+	api, err := promquery.NewHTTP(promquery.HTTPOptions{URL: url, ConfigFile: o.prometheusConfig, Headers: o.headers})
+	if err != nil {
+		return nil, usageError{err}
+	}
+	return o.usageOf(api, report.Source{Kind: "prometheus", Address: api.String()}, func() {}), nil
+}
+
+func (o *options) openFolder() (*usageSource, error) {
+	db, err := tsdb.Open(o.tsdbDir, tsdb.Options{})
+	if err != nil {
+		return nil, err
+	}
+	closed := func() { _ = db.Close() } // it was only read
+	return o.usageOf(db, report.Source{Kind: "tsdb", Address: o.tsdbDir}, closed), nil
+}
+
+func (o *options) usageOf(api promquery.API, described report.Source, closed func()) *usageSource {
+	described.Read = "query_range"
+	return &usageSource{api, &promquery.Reader{API: api, RequestTimeout: o.queryTimeout}, described, closed}
+}
+
+// check asks for the cheapest thing there is.
+func (u *usageSource) check(ctx context.Context, at time.Time) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout, errors.New("no answer to a query of nothing"))
+	defer cancel()
+	_, _, _, err := u.api.Query(ctx, "1", at)
+	return err
+}
+
+// checkTimeout is long for a query of nothing, and short for somebody who mistyped a URL.
+const checkTimeout = 20 * time.Second
