@@ -170,9 +170,9 @@ func (w Window) Validate() error {
 	case w.RateWindow < time.Second || w.RateWindow%time.Second != 0:
 		return fmt.Errorf("invalid --rate-window %q: want whole seconds, at least 1s", w.RateWindow)
 	case w.Length < w.Step:
-		return fmt.Errorf("invalid --window %q: want at least one --step (%s)", w.Length, w.Step)
+		return fmt.Errorf("invalid --window %q: want at least one --step (%s)", ShortDuration(w.Length), ShortDuration(w.Step))
 	case w.Length > MaxWindow:
-		return fmt.Errorf("invalid --window %q: want at most %s", w.Length, MaxWindow)
+		return fmt.Errorf("invalid --window %q: want at most %s", ShortDuration(w.Length), ShortDuration(MaxWindow))
 	}
 	return nil
 }
