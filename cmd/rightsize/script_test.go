@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 
 	"github.com/rogpeppe/go-internal/testscript"
@@ -20,14 +21,23 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"rightsize": main})
 }
 
-// TestScripts runs testdata/scripts. They find the demo's folder in $DEMO, a Prometheus that serves it
-// under $PROM, the same server with a password (reader:s3cret-word) under $LOCKED, and servers that are no
-// Prometheus under $HTML and, listening to nobody, $DEAD.
-func TestScripts(t *testing.T) {
+// TestDemo runs everything that needs the demo's folder, which takes seconds to make.
+func TestDemo(t *testing.T) {
 	demo := filepath.Join(t.TempDir(), "demo")
 	if _, err := shop.Build(t.Context(), demo); err != nil {
 		t.Fatal(err)
 	}
+	t.Run("scripts", func(t *testing.T) { testScripts(t, demo) })
+	t.Run("interrupt", func(t *testing.T) { testSignal(t, demo, os.Interrupt, 130) })
+	t.Run("terminate", func(t *testing.T) { testSignal(t, demo, syscall.SIGTERM, 143) })
+	t.Run("no guards", func(t *testing.T) { testNoGuards(t, demo) })
+	t.Run("partial", func(t *testing.T) { testPartial(t, demo) })
+}
+
+// testScripts runs testdata/scripts. They find the demo's folder in $DEMO, a Prometheus that serves it
+// under $PROM, the same server with a password (reader:s3cret-word) under $LOCKED, one that stops answering
+// under $SLOW, and servers that are no Prometheus under $HTML and, listening to nobody, $DEAD.
+func testScripts(t *testing.T, demo string) {
 	prometheus, err := promserver.Open(filepath.Join(demo, "tsdb"), t.TempDir())
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +47,7 @@ func TestScripts(t *testing.T) {
 		"UNTIL=" + shop.Until.Format("2006-01-02T15:04:05Z07:00"),
 		"PROM=" + serve(t, prometheus) + promserver.Prefix,
 		"LOCKED=" + serve(t, locked(prometheus)) + promserver.Prefix,
-		"SLOW=" + serve(t, slow()),
+		"SLOW=" + serve(t, slow(nil)),
 		"HTML=" + serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			fmt.Fprint(w, "<!DOCTYPE html><html><body>Sign in</body></html>")
@@ -81,13 +91,16 @@ func locked(h http.Handler) http.Handler {
 	})
 }
 
-// slow answers the query of nothing, and then no more.
-func slow() http.Handler {
+// slow answers the query of nothing, and then no more. It sends on asked when it is left waiting.
+func slow(asked chan<- struct{}) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.FormValue("query") == "1" {
 			w.Header().Set("Content-Type", "application/json")
 			fmt.Fprint(w, `{"status":"success","data":{"resultType":"scalar","result":[0,"1"]}}`)
 			return
+		}
+		if asked != nil {
+			asked <- struct{}{}
 		}
 		<-r.Context().Done()
 	})

@@ -1,0 +1,183 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/rightsize/rightsize/testdata/promserver"
+	"github.com/rightsize/rightsize/testdata/shop"
+)
+
+// rightsize runs the real binary in the demo's folder and returns what it printed and its exit code.
+func rightsize(t *testing.T, demo string, args ...string) (stdout, stderr string, code int) {
+	t.Helper()
+	cmd, out, errs := command(demo, args...)
+	code = exitOf(t, cmd.Run())
+	return out.String(), errs.String(), code
+}
+
+func command(demo string, args ...string) (cmd *exec.Cmd, stdout, stderr *bytes.Buffer) {
+	stdout, stderr = new(bytes.Buffer), new(bytes.Buffer)
+	cmd = exec.Command("rightsize", append(args, "-n", "shop", "-f", filepath.Join(demo, "manifests"), "--until", shop.Until.Format("2006-01-02T15:04:05Z07:00"))...)
+	cmd.Stdout, cmd.Stderr = stdout, stderr
+	return cmd, stdout, stderr
+}
+
+func exitOf(t *testing.T, err error) int {
+	t.Helper()
+	var exit *exec.ExitError
+	if err != nil && !errors.As(err, &exit) {
+		t.Fatal(err)
+	}
+	if exit != nil {
+		return exit.ExitCode()
+	}
+	return 0
+}
+
+// A signal in the middle of a scan ends it, with the shell's exit code and nothing on stdout.
+func testSignal(t *testing.T, demo string, signal os.Signal, want int) {
+	asked := make(chan struct{}, 10)
+	cmd, stdout, stderr := command(demo, "--prometheus-url", serve(t, slow(asked)))
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	if err := cmd.Process.Signal(signal); err != nil {
+		t.Fatal(err)
+	}
+	if code := exitOf(t, cmd.Wait()); code != want || stdout.Len() > 0 {
+		t.Errorf("exit %d, want %d; stdout %q, want nothing; stderr %q", code, want, stdout, stderr)
+	}
+	if want := "rightsize: stopped by " + signal.String() + "\n"; stderr.String() != want {
+		t.Errorf("stderr = %q, want %q", stderr, want)
+	}
+}
+
+// wireReport is as much of the JSON report as these tests look at.
+type wireReport struct {
+	Containers []struct {
+		Workload, Container, Error string
+		Resources                  map[string]struct {
+			Status               string
+			Formula, Recommended struct{ Request, Limit wireValue }
+			Evidence             struct{ Samples, P50, P99 float64 }
+		}
+	}
+}
+
+type wireValue struct {
+	State  string
+	Amount float64
+}
+
+func decode(t *testing.T, text string) wireReport {
+	t.Helper()
+	var r wireReport
+	if err := json.Unmarshal([]byte(text), &r); err != nil {
+		t.Fatalf("%v in %q", err, text)
+	}
+	return r
+}
+
+// Without guards every value is the bare formula, rounded up to 1m or 1Mi.
+func testNoGuards(t *testing.T, demo string) {
+	stdout, stderr, code := rightsize(t, demo, "--tsdb", filepath.Join(demo, "tsdb"), "--guards", "none", "-o", "json")
+	if code != 0 {
+		t.Fatalf("exit %d: %s", code, stderr)
+	}
+	measured := 0
+	for _, c := range decode(t, stdout).Containers {
+		for name, r := range c.Resources {
+			unit := map[string]float64{"cpu": 0.001, "memory": 1 << 20}[name]
+			if r.Recommended != r.Formula {
+				t.Errorf("%s/%s %s: %v is not the formula's %v", c.Workload, c.Container, name, r.Recommended, r.Formula)
+			}
+			if r.Evidence.Samples == 0 {
+				continue
+			}
+			measured++
+			for _, v := range []struct {
+				got  wireValue
+				want float64
+			}{{r.Recommended.Request, r.Evidence.P50}, {r.Recommended.Limit, r.Evidence.P99 * 1.2}} {
+				if above := (v.got.Amount - v.want) / unit; above < -1e-6 || above >= 1 || math.Abs(math.Remainder(v.got.Amount, unit)) > 1e-9*unit+1e-12 {
+					t.Errorf("%s/%s %s = %v, want %v rounded up", c.Workload, c.Container, name, v.got.Amount, v.want)
+				}
+			}
+		}
+	}
+	if measured < 20 {
+		t.Errorf("only %d resources were measured", measured)
+	}
+}
+
+// A server that fails for one namespace's CPU leaves a report of the others: exit 3, and both the report and
+// stderr name what failed, in the server's words.
+func testPartial(t *testing.T, demo string) {
+	prometheus, err := promserver.Open(filepath.Join(demo, "tsdb"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() {
+		if err := prometheus.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
+	url := serve(t, breakFor(prometheus, `namespace="broken"`)) + promserver.Prefix
+	manifest := filepath.Join(t.TempDir(), "broken.yaml")
+	const text = "apiVersion: apps/v1\nkind: Deployment\nmetadata: {name: web, namespace: broken}\nspec: {template: {spec: {containers: [{name: app}]}}}\n"
+	if err := os.WriteFile(manifest, []byte(text), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	stdout, stderr, code := rightsize(t, demo, "--prometheus-url", url, "-f", manifest, "-A", "-o", "json")
+	if code != 3 || !strings.Contains(stderr, "the report is not complete: it lacks 1 container of 14") {
+		t.Errorf("exit %d, want 3; stderr %s", code, stderr)
+	}
+	failed := 0
+	for _, c := range decode(t, stdout).Containers {
+		if c.Error != "" {
+			failed++
+		}
+		if c.Workload == "web" && c.Container == "app" && (c.Error != "") != (c.Resources["cpu"].Status == "error") {
+			t.Errorf("error %q is shown as %s", c.Error, c.Resources["cpu"].Status)
+		}
+	}
+	if failed != 1 || !strings.Contains(stdout, "expanding series: disk on fire") || !strings.Contains(stderr, "expanding series: disk on fire") {
+		t.Errorf("%d containers failed, want 1 with the server's words; stderr %s", failed, stderr)
+	}
+
+	// Where nothing at all can be read there is no report.
+	stdout, stderr, code = rightsize(t, demo, "--prometheus-url", serve(t, breakFor(prometheus, "container"))+promserver.Prefix)
+	if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 {
+		t.Errorf("exit %d, want 1; stdout %q, want nothing; stderr %q, want a line", code, stdout, stderr)
+	}
+}
+
+// breakFor answers as Prometheus does when its storage fails, wherever a request holds the text.
+func breakFor(h http.Handler, text string) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		body, err := io.ReadAll(r.Body)
+		if err != nil {
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		if err := r.ParseForm(); err == nil && strings.Contains(r.Form.Get("query")+strings.Join(r.Form["match[]"], " "), text) {
+			w.Header().Set("Content-Type", "application/json")
+			w.WriteHeader(http.StatusUnprocessableEntity)
+			_, _ = io.WriteString(w, `{"status":"error","errorType":"execution","error":"expanding series: disk on fire"}`)
+			return
+		}
+		r.Body = io.NopCloser(bytes.NewReader(body))
+		h.ServeHTTP(w, r)
+	})
+}
