@@ -15,7 +15,8 @@ RACE       :=
 endif
 
 # testdata is no part of ./... for Go, so its packages are named.
-PACKAGES := ./... ./testdata/...
+TESTDATA := $(sort $(dir $(wildcard ./testdata/*/*.go)))
+PACKAGES := ./... $(TESTDATA)
 
 .PHONY: help
 help: ## list the targets
@@ -37,7 +38,7 @@ ifneq ($(HAVE_CC),yes)
 	@echo "no C compiler (cc): the tests run without the race detector"
 endif
 	$(TEST_ENV) $(GO) test $(RACE) -timeout 20m ./...
-	$(GO) test -timeout 20m ./testdata/... # starts no goroutine, and is a minute slower with the detector
+	$(GO) test -timeout 20m $(TESTDATA) # starts no goroutine, and is a minute slower with the detector
 
 .PHONY: golden
 golden: ## write the expected output of tests anew, to be read in the diff
@@ -55,12 +56,14 @@ fuzz: ## fuzz each target for FUZZTIME (10s)
 lint: $(TOOLS)/golangci-lint ## vet, lint and look for dead code
 	$(GO) vet $(PACKAGES)
 	$(TOOLS)/golangci-lint run $(PACKAGES)
+	cd e2e && $(abspath $(TOOLS))/golangci-lint run --config ../.golangci.yml ./...
 	@dead=$$($(TOOLS)/deadcode -test $(PACKAGES)); [ -z "$$dead" ] || { echo "$$dead"; exit 1; }
 	@$(GO) mod tidy -diff
+	@$(GO) mod tidy -C e2e -diff
 
 .PHONY: e2e
 e2e: ## run the tool against a real cluster and real Prometheus servers
-	$(GO) test -C e2e -count=1 -timeout 80m ./...
+	$(GO) test -C e2e -count=1 -timeout 60m -v .
 
 $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
 	@mkdir -p $(TOOLS)

@@ -10,6 +10,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	promtsdb "github.com/prometheus/prometheus/tsdb"
@@ -55,8 +56,8 @@ type fixture struct {
 }
 
 // add makes a series of samples with jitter in (from, to], and a stale marker if it ends.
-func (f *fixture) add(from, to time.Duration, jitter bool, next func(i int) float64, name string, pairs ...string) *rawSeries {
-	s := &rawSeries{labels: labels.FromStrings(append([]string{labels.MetricName, name}, pairs...)...)}
+func (f *fixture) add(from, to time.Duration, jitter bool, next func(i int) float64, name string, pairs ...string) {
+	s := &rawSeries{labels: labels.FromStrings(append([]string{model.MetricNameLabel, name}, pairs...)...)}
 	offset := time.Duration(f.rnd.Int64N(int64(scrape/time.Millisecond))) * time.Millisecond
 	for i, at := 0, from+offset; at <= to; i, at = i+1, at+scrape {
 		t := until().Add(at).UnixMilli()
@@ -69,7 +70,6 @@ func (f *fixture) add(from, to time.Duration, jitter bool, next func(i int) floa
 		s.points = append(s.points, point{until().Add(to + scrape + time.Second).UnixMilli(), math.Float64frombits(value.StaleNaN)})
 	}
 	f.series = append(f.series, s)
-	return s
 }
 
 // pod adds the usage of one container from two kubelet jobs, of its pod's cgroup and of its pause container.
@@ -172,25 +172,25 @@ func (f *fixture) killed(names []string, at time.Duration, before float64) {
 
 func (f *fixture) kills() {
 	const restarts = "kube_pod_container_status_restarts_total"
-	names := func(namespace, pod string) []string { return plainNames(namespace, pod)("app") }
-	f.killed(names("shop", "oom-1"), -2*day, 0)
+	names := func(pod string) []string { return plainNames("shop", pod)("app") }
+	f.killed(names("oom-1"), -2*day, 0)
 	f.killed(exportedNames("exp", "api-1")("api"), -1*day, 4)
 
 	// A restart for another reason is no kill, and nor is a kill before the window.
-	old := names("shop", "oom-old")
+	old := names("oom-old")
 	f.state(-8*day, 0, 1, restarts, old...)
 	f.state(-8*day, 0, 1, "kube_pod_container_status_last_terminated_reason", append(old, "reason", "OOMKilled")...)
-	other := names("shop", "crash-1")
+	other := names("crash-1")
 	f.state(-7*day, -3*day, 0, restarts, other...)
 	f.state(-3*day, 0, 1, restarts, other...)
 	f.state(-3*day, 0, 1, "kube_pod_container_status_last_terminated_reason", append(other, "reason", "Error")...)
 
 	// One that is never restarted, and one that is new and was killed before it was first seen.
-	job := names("shop", "oom-job")
+	job := names("oom-job")
 	f.state(-1*day-time.Hour, 0, 0, restarts, job...)
 	f.state(-1*day, 0, 1, "kube_pod_container_status_terminated_reason", append(job, "reason", "OOMKilled")...)
 	f.state(-1*day-time.Hour, 0, 64*mib, "kube_pod_container_resource_limits_memory_bytes", job...)
-	fresh := names("shop", "oom-new")
+	fresh := names("oom-new")
 	f.state(-3*day, 0, 3, restarts, fresh...)
 	f.state(-3*day, 0, 1, "kube_pod_container_status_last_terminated_reason", append(fresh, "reason", "OOMKilled")...)
 }
@@ -226,7 +226,11 @@ func writeBlock(t *testing.T, dir string, series []*rawSeries) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
+	defer func() {
+		if err := w.Close(); err != nil {
+			t.Error(err)
+		}
+	}()
 	type sample struct {
 		point
 		labels labels.Labels
@@ -270,7 +274,7 @@ func (f *fixture) of(metric, namespace, pod, container string) []*rawSeries {
 	var out []*rawSeries
 	for _, s := range f.series {
 		own := func(n string) string { return cmp.Or(s.labels.Get("exported_"+n), s.labels.Get(n)) }
-		if s.labels.Get(labels.MetricName) == metric && own("namespace") == namespace && own("pod") == pod && own("container") == container {
+		if s.labels.Get(model.MetricNameLabel) == metric && own("namespace") == namespace && own("pod") == pod && own("container") == container {
 			out = append(out, s)
 		}
 	}

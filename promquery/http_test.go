@@ -101,7 +101,9 @@ func TestUnreachable(t *testing.T) {
 		t.Fatal(err)
 	}
 	address := l.Addr().String()
-	l.Close()
+	if err := l.Close(); err != nil {
+		t.Fatal(err)
+	}
 	got := readFrom(t, HTTPOptions{URL: "http://user:" + secret + "@" + address + "/?key=" + secret}, 0)
 	want := "reading labels of namespace shop: cannot reach URL: dial tcp " + address + ": connect: connection refused: is --prometheus-url right?"
 	if got != want {

@@ -40,8 +40,14 @@ func memoryQuantity(bytes float64) string {
 		suffix string
 		bytes  float64
 	}{
-		{"Ti", 1 << 40}, {"Gi", 1 << 30}, {"Mi", 1 << 20}, {"Ki", 1 << 10},
-		{"T", 1e12}, {"G", 1e9}, {"M", 1e6}, {"k", 1e3},
+		{"Ti", 1 << 40},
+		{"Gi", 1 << 30},
+		{"Mi", 1 << 20},
+		{"Ki", 1 << 10},
+		{"T", 1e12},
+		{"G", 1e9},
+		{"M", 1e6},
+		{"k", 1e3},
 	} {
 		if math.Mod(n, u.bytes) != 0 {
 			continue

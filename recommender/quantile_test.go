@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/promql/promqltest"
 
 	"github.com/rightsize/rightsize/recommender"
@@ -51,7 +50,6 @@ func TestQuantileIsPrometheusQuantileOverTime(t *testing.T) {
 		}
 		_ = storage.Close()
 	}
-	var _ *promql.Engine = engine
 }
 
 func TestQuantileEdges(t *testing.T) {

@@ -107,9 +107,6 @@ func (r Rule) String() string {
 	return s
 }
 
-// measures says that the rule needs samples.
-func (r Rule) measures() bool { return r.base >= ruleMean }
-
 // value is what the rule gives for usage, not rounded. The request rule is resolved by its caller.
 func (r Rule) value(u Usage) Value {
 	switch r.base {

@@ -30,9 +30,9 @@ func week() recommender.Window {
 	return recommender.Window{Until: until(), Length: 7 * 24 * time.Hour, Step: 5 * time.Minute, RateWindow: 5 * time.Minute}
 }
 
-func declared(namespace, kind, name, container string, replicas int, cpu, memory recommender.Bounds) recommender.Container {
+func declared(kind, name, container string, replicas int, cpu, memory recommender.Bounds) recommender.Container {
 	return recommender.Container{
-		ID:       recommender.ID{Namespace: namespace, Kind: kind, Workload: name, Container: container},
+		ID:       recommender.ID{Namespace: "shop", Kind: kind, Workload: name, Container: container},
 		Spec:     [recommender.NumResources]recommender.Bounds{cpu, memory},
 		Replicas: replicas,
 	}
@@ -74,18 +74,18 @@ func sample() Report {
 	for r := range recommender.NumResources {
 		young.Usage[r].Covered = 3 * time.Hour
 	}
-	failed := declared("shop", "StatefulSet", "db", "postgres", 2, bounds(1, 2), bounds(4096*mi, 4096*mi))
-	silent := recommend(declared("shop", "Deployment", "idle", "app", 0, bounds(0.1, 0.2), none()), recommender.History{})
+	failed := declared("StatefulSet", "db", "postgres", 2, bounds(1, 2), bounds(4096*mi, 4096*mi))
+	silent := recommend(declared("Deployment", "idle", "app", 0, bounds(0.1, 0.2), none()), recommender.History{})
 	for r := range recommender.NumResources {
 		silent.Advice[r].Notes = []recommender.Note{{Code: recommender.NoteNoData, Text: "no pod of deployment/idle has usage in the window: it is scaled to 0"}}
 	}
 	items := []scan.Item{
-		recommend(declared("shop", "DaemonSet", "agent", "agent", recommender.UnknownReplicas, bounds(0.1, 0.1), bounds(64*mi, 64*mi)), small),
-		recommend(declared("shop", "Deployment", "api", "api", 2, bounds(0.25, 1), bounds(128*mi, 256*mi)), killed),
+		recommend(declared("DaemonSet", "agent", "agent", recommender.UnknownReplicas, bounds(0.1, 0.1), bounds(64*mi, 64*mi)), small),
+		recommend(declared("Deployment", "api", "api", 2, bounds(0.25, 1), bounds(128*mi, 256*mi)), killed),
 		{Recommendation: recommender.Recommendation{Container: failed}, Err: errors.New("reading memory of namespace shop: http://prometheus:9090 answered 503:\nquery timed out")},
 		silent,
-		recommend(declared("shop", "Deployment", "naked", "main", 3, none(), none()), history(0.1, 100*mi)),
-		recommend(declared("shop", "Deployment", "young", "app", 1, bounds(0.5, 1), bounds(1024*mi, 1024*mi)), young),
+		recommend(declared("Deployment", "naked", "main", 3, none(), none()), history(0.1, 100*mi)),
+		recommend(declared("Deployment", "young", "app", 1, bounds(0.5, 1), bounds(1024*mi, 1024*mi)), young),
 	}
 	return New(scan.Result{
 		Items:     items,

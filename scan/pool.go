@@ -31,8 +31,8 @@ type entry struct {
 	usage      [recommender.NumResources]recommender.Usage
 	covered    [recommender.NumResources][]uint64 // a bit a grid point
 	pods       [recommender.NumResources]map[string]bool
-	runs       map[string]bool // the run's name -> whether it could be measured
-	unmeasured map[string]bool
+	runs       map[string]bool // the runs, by name, with a sample in the window
+	unmeasured map[string]bool // those of them that no CPU rate could be taken of
 	kills      []recommender.OOMKill
 }
 
@@ -45,7 +45,7 @@ func newPool(w recommender.Window, b batch, p *pods) *pool {
 		h.entries[key{ref(c.ID), c.ID.Container}] = newEntry(w)
 	}
 	for _, pod := range b.pods {
-		h.addRuns(pod, p.index.Containers[pod])
+		h.findStrays(pod, p.index.Containers[pod])
 	}
 	return h
 }
@@ -59,13 +59,10 @@ func newEntry(w recommender.Window) *entry {
 	return e
 }
 
-// addRuns notes that a pod was a run of each of its containers, and which of them nobody declared.
-func (h *pool) addRuns(pod string, containers []string) {
+// findStrays notes which of a pod's containers nobody declared.
+func (h *pool) findStrays(pod string, containers []string) {
 	m := h.match[pod]
 	for _, name := range containers {
-		if e := h.entries[key{m.Ref, name}]; e != nil {
-			e.runs[m.Run] = true
-		}
 		if h.declared[key{m.Ref, name}] {
 			continue
 		}
@@ -92,6 +89,7 @@ func (h *pool) addSeries(s promquery.Series) {
 	}
 	u := &e.usage[s.Resource]
 	u.Add(s.Values...)
+	e.runs[h.match[s.Pod].Run] = true
 	e.pods[s.Resource][s.Pod] = true
 	for i, k := range s.Points {
 		e.covered[s.Resource][(k-1)/64] |= 1 << ((k - 1) % 64)
@@ -138,6 +136,8 @@ func (h *pool) addFacts(f promquery.Facts) {
 
 // addShortRun adds a run that the grid cannot show: its memory is its peak, its CPU the mean over the run.
 func (e *entry) addShortRun(pod, name string, run promquery.Run, peak recommender.Peak) {
+	// A run is counted by its samples: labels alone may be those of one that ended before the window.
+	e.runs[name] = true
 	if peak.Pod != "" {
 		e.usage[recommender.Memory].Add(peak.Value)
 		e.pods[recommender.Memory][pod] = true

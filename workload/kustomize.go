@@ -59,16 +59,22 @@ type localFiles struct {
 	refused error // the first refusal
 }
 
+// parsed is a YAML file's content, nil where it cannot be parsed: kustomize says what is wrong with it.
+func parsed(data []byte) any {
+	var content any
+	if err := yaml.Unmarshal(data, &content); err != nil {
+		return nil
+	}
+	return content
+}
+
 // ReadFile refuses a file that refers to something remote.
 func (f *localFiles) ReadFile(path string) ([]byte, error) {
 	data, err := f.FileSystem.ReadFile(path)
 	if err != nil {
 		return nil, err
 	}
-	var content any
-	if yaml.Unmarshal(data, &content) != nil {
-		return data, nil // kustomize says what is wrong with it
-	}
+	content := parsed(data)
 	builtin := get(content, "apiVersion") == "builtin" // generators and transformers in files of their own
 	if !builtin && !isKustomization(path) {
 		return data, nil

@@ -2,6 +2,7 @@ package workload_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -139,54 +140,142 @@ func TestLoadErrors(t *testing.T) {
 		want  string // DIR stands for the folder
 	}{
 		{"missing", nil, "nope.yaml", "reading DIR/nope.yaml: no such file or directory"},
-		{"nothing in it", map[string]string{"x/a.yaml": web, "b.txt": ""}, "",
-			"reading DIR: no *.yaml, *.yml or *.json files and no kustomization in it; folders below it are read with --recursive"},
-		{"broken in the second document", map[string]string{"a.yaml": web + "---\nkind: x\n  a: b\n"}, "a.yaml",
-			"DIR/a.yaml:7: not YAML: mapping values are not allowed in this context"},
-		{"a template", map[string]string{"a.yaml": "---\n\n{{- if .Values.x }}\nkind: x\n"}, "a.yaml",
-			`DIR/a.yaml:3: not YAML: did not find expected node content`},
-		{"block without a key", map[string]string{"a.yaml": web + "---\na: 1\nb:\n  c: 1\n  d: \"x\" y\n"}, "a.yaml",
-			"DIR/a.yaml:9: not YAML: did not find expected key"},
-		{"bracket", map[string]string{"a.yaml": "\na: [1\nb: 2\n"}, "a.yaml",
-			"DIR/a.yaml:3: not YAML: did not find expected ',' or ']'"},
-		{"a template in the middle", map[string]string{"a.yaml": "kind: x\n{{- if .Values.x }}\na: b\n"}, "a.yaml",
-			"DIR/a.yaml:2: not YAML: could not find expected ':'"},
-		{"quote without an end", map[string]string{"a.yaml": web + "---\na: 'x\nb: 1\n"}, "a.yaml",
-			"DIR/a.yaml:7: not YAML: found unexpected end of stream"},
-		{"key twice", map[string]string{"a.yaml": web + "---\nkind: x\nkind: y\n"}, "a.yaml",
-			`DIR/a.yaml:7: not YAML: key "kind" already set in map`},
-		{"tab", map[string]string{"a.yaml": "a:\n\tb: c\n"}, "a.yaml",
-			"DIR/a.yaml:2: not YAML: found character that cannot start any token"},
-		{"broken json", map[string]string{"a.json": "{\n\"kind\": \"x\",\n\"y\" 1}\n"}, "a.json",
-			"DIR/a.json:3: not JSON: invalid character '1' after object key"},
+		{
+			"nothing in it",
+			map[string]string{"x/a.yaml": web, "b.txt": ""},
+			"",
+			"reading DIR: no *.yaml, *.yml or *.json files and no kustomization in it; folders below it are read with --recursive",
+		},
+		{
+			"broken in the second document",
+			map[string]string{"a.yaml": web + "---\nkind: x\n  a: b\n"},
+			"a.yaml",
+			"DIR/a.yaml:7: not YAML: mapping values are not allowed in this context",
+		},
+		{
+			"a template",
+			map[string]string{"a.yaml": "---\n\n{{- if .Values.x }}\nkind: x\n"},
+			"a.yaml",
+			`DIR/a.yaml:3: not YAML: did not find expected node content`,
+		},
+		{
+			"block without a key",
+			map[string]string{"a.yaml": web + "---\na: 1\nb:\n  c: 1\n  d: \"x\" y\n"},
+			"a.yaml",
+			"DIR/a.yaml:9: not YAML: did not find expected key",
+		},
+		{
+			"bracket",
+			map[string]string{"a.yaml": "\na: [1\nb: 2\n"},
+			"a.yaml",
+			"DIR/a.yaml:3: not YAML: did not find expected ',' or ']'",
+		},
+		{
+			"a template in the middle",
+			map[string]string{"a.yaml": "kind: x\n{{- if .Values.x }}\na: b\n"},
+			"a.yaml",
+			"DIR/a.yaml:2: not YAML: could not find expected ':'",
+		},
+		{
+			"quote without an end",
+			map[string]string{"a.yaml": web + "---\na: 'x\nb: 1\n"},
+			"a.yaml",
+			"DIR/a.yaml:7: not YAML: found unexpected end of stream",
+		},
+		{
+			"key twice",
+			map[string]string{"a.yaml": web + "---\nkind: x\nkind: y\n"},
+			"a.yaml",
+			`DIR/a.yaml:7: not YAML: key "kind" already set in map`,
+		},
+		{
+			"tab",
+			map[string]string{"a.yaml": "a:\n\tb: c\n"},
+			"a.yaml",
+			"DIR/a.yaml:2: not YAML: found character that cannot start any token",
+		},
+		{
+			"broken json",
+			map[string]string{"a.json": "{\n\"kind\": \"x\",\n\"y\" 1}\n"},
+			"a.json",
+			"DIR/a.json:3: not JSON: invalid character '1' after object key",
+		},
 		{"cut json", map[string]string{"a.json": "\n{\"kind\": \n"}, "a.json", "DIR/a.json:2: not JSON: unexpected EOF"},
-		{"a scalar", map[string]string{"a.yaml": web + "---\n# hello\nhello\n"}, "a.yaml",
-			"DIR/a.yaml:7: not a Kubernetes object: got a string, want apiVersion, kind and metadata"},
-		{"a sequence", map[string]string{"a.yaml": "- a\n"}, "a.yaml",
-			"DIR/a.yaml:1: not a Kubernetes object: got a sequence, want apiVersion, kind and metadata"},
-		{"no kind", map[string]string{"values.yaml": "apiVersion: v1\nreplicas: 2\n"}, "",
-			"DIR/values.yaml:1: not a Kubernetes object: kind is missing or not a name; want apiVersion, kind and metadata"},
-		{"no object in a list", map[string]string{"a.yaml": "\napiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod, metadata: {name: p}}, 3]\n"}, "",
-			"DIR/a.yaml:2 (items[1]): not a Kubernetes object: got a number, want apiVersion, kind and metadata"},
-		{"bad quantity", map[string]string{"a.yaml": container(`{requests: {cpu: "1,5"}}`)}, "",
-			`DIR/a.yaml:2: deployment/web: spec.template.spec.containers[1].resources.requests.cpu: "1,5" is not a quantity such as 250m or 128Mi`},
-		{"no quantity", map[string]string{"a.yaml": container(`{limits: {memory: true}}`)}, "",
-			`DIR/a.yaml:2: deployment/web: spec.template.spec.containers[1].resources.limits.memory: true is not a quantity such as 250m or 128Mi`},
-		{"negative", map[string]string{"a.yaml": container(`{limits: {memory: -1Gi}}`)}, "",
-			`DIR/a.yaml:2: deployment/web: spec.template.spec.containers[1].resources.limits.memory: -1Gi is negative`},
-		{"wrong type", map[string]string{"a.yaml": strings.Replace(web, "spec: {", "spec: {replicas: two, ", 1)}, "",
-			"DIR/a.yaml:1: deployment/web: spec.replicas: got string, want int32"},
-		{"twice", map[string]string{"a.yaml": web, "b.yaml": owner + "---\n" + web}, "",
-			"DIR/b.yaml:6: deployment/web in namespace default is declared twice: the first time at DIR/a.yaml:1"},
-		{"container twice", map[string]string{"a.yaml": container("{}") + "---\n" + strings.Replace(owner, "[{name: c}]", "[{name: c}, {name: c}]", 1)}, "",
-			`DIR/a.yaml:7: pod/p: container "c" is declared twice`},
+		{
+			"a scalar",
+			map[string]string{"a.yaml": web + "---\n# hello\nhello\n"},
+			"a.yaml",
+			"DIR/a.yaml:7: not a Kubernetes object: got a string, want apiVersion, kind and metadata",
+		},
+		{
+			"a sequence",
+			map[string]string{"a.yaml": "- a\n"},
+			"a.yaml",
+			"DIR/a.yaml:1: not a Kubernetes object: got a sequence, want apiVersion, kind and metadata",
+		},
+		{
+			"no kind",
+			map[string]string{"values.yaml": "apiVersion: v1\nreplicas: 2\n"},
+			"",
+			"DIR/values.yaml:1: not a Kubernetes object: kind is missing or not a name; want apiVersion, kind and metadata",
+		},
+		{
+			"no object in a list",
+			map[string]string{"a.yaml": "\napiVersion: v1\nkind: List\nitems: [{apiVersion: v1, kind: Pod, metadata: {name: p}}, 3]\n"},
+			"",
+			"DIR/a.yaml:2 (items[1]): not a Kubernetes object: got a number, want apiVersion, kind and metadata",
+		},
+		{
+			"bad quantity",
+			map[string]string{"a.yaml": container(`{requests: {cpu: "1,5"}}`)},
+			"",
+			`DIR/a.yaml:2: deployment/web: spec.template.spec.containers[1].resources.requests.cpu: "1,5" is not a quantity such as 250m or 128Mi`,
+		},
+		{
+			"no quantity",
+			map[string]string{"a.yaml": container(`{limits: {memory: true}}`)},
+			"",
+			`DIR/a.yaml:2: deployment/web: spec.template.spec.containers[1].resources.limits.memory: true is not a quantity such as 250m or 128Mi`,
+		},
+		{
+			"negative",
+			map[string]string{"a.yaml": container(`{limits: {memory: -1Gi}}`)},
+			"",
+			`DIR/a.yaml:2: deployment/web: spec.template.spec.containers[1].resources.limits.memory: -1Gi is negative`,
+		},
+		{
+			"wrong type",
+			map[string]string{"a.yaml": strings.Replace(web, "spec: {", "spec: {replicas: two, ", 1)},
+			"",
+			"DIR/a.yaml:1: deployment/web: spec.replicas: got string, want int32",
+		},
+		{
+			"twice",
+			map[string]string{"a.yaml": web, "b.yaml": owner + "---\n" + web},
+			"",
+			"DIR/b.yaml:6: deployment/web in namespace default is declared twice: the first time at DIR/a.yaml:1",
+		},
+		{
+			"container twice",
+			map[string]string{"a.yaml": container("{}") + "---\n" + strings.Replace(owner, "[{name: c}]", "[{name: c}, {name: c}]", 1)},
+			"",
+			`DIR/a.yaml:7: pod/p: container "c" is declared twice`,
+		},
 		{"no name", map[string]string{"a.yaml": strings.Replace(owner, "name: p", "namespace: x", 1)}, "", "DIR/a.yaml:1: Pod: metadata.name is missing"},
 		{"escape in a name", map[string]string{"a.yaml": strings.Replace(owner, "name: p", `name: "p\x1b[2J"`, 1)}, "", `DIR/a.yaml:1: Pod: invalid metadata.name "p\x1b[2J": `},
-		{"a kustomization's file", map[string]string{"kustomization.yaml": ""}, "kustomization.yaml",
-			"reading DIR/kustomization.yaml: it is a kustomization: give the folder that it is in"},
+		{
+			"a kustomization's file",
+			map[string]string{"kustomization.yaml": ""},
+			"kustomization.yaml",
+			"reading DIR/kustomization.yaml: it is a kustomization: give the folder that it is in",
+		},
 		{"a kustomization without its resource", map[string]string{"kustomization.yaml": "resources: [gone.yaml]\n"}, "", "DIR (kustomization): building: "},
-		{"remote resource", map[string]string{"kustomization.yaml": "resources: [https://example.invalid/a.yaml]\n"}, "",
-			"DIR (kustomization): DIR/kustomization.yaml refers to https://example.invalid/a.yaml: nothing is fetched"},
+		{
+			"remote resource",
+			map[string]string{"kustomization.yaml": "resources: [https://example.invalid/a.yaml]\n"},
+			"",
+			"DIR (kustomization): DIR/kustomization.yaml refers to https://example.invalid/a.yaml: nothing is fetched",
+		},
 		{"remote base below", map[string]string{
 			"kustomization.yaml": "resources: [base]\n", "base/kustomization.yaml": "components: ['github.com/a/b//c?ref=v1']\n",
 		}, "", "DIR (kustomization): DIR/base/kustomization.yaml refers to github.com/a/b//c?ref=v1: nothing is fetched"},
@@ -262,7 +351,7 @@ func TestLoadWarnings(t *testing.T) {
 func TestLoadCancelled(t *testing.T) {
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	if _, err := workload.Load(ctx, []string{"testdata"}, workload.Options{}); err != context.Canceled {
+	if _, err := workload.Load(ctx, []string{"testdata"}, workload.Options{}); !errors.Is(err, context.Canceled) {
 		t.Errorf("error %v, want %v", err, context.Canceled)
 	}
 }

@@ -60,6 +60,7 @@ func isIndex(s string) bool {
 
 // startsHash and startsMinutes say whether s can be the beginning of a hash or of minutes, cut anywhere.
 func startsHash(s string) bool { return s == "" || isHash(s) }
+
 func startsMinutes(s string) bool {
 	return s == "" || len(s) <= mostMinutes && s[0] != '0' && consists(s, decimalDigits)
 }

@@ -171,7 +171,7 @@ func (r *Resolver) byName(pod string) Match {
 // order. Where a name is cut off, the
 // longest one need not be the right one, and all stay.
 func decide(makers []maker) []maker {
-	slices.SortStableFunc(makers, func(a, b maker) int { return a.Ref.Compare(b.Ref) })
+	slices.SortStableFunc(makers, func(a, b maker) int { return a.Compare(b.Ref) })
 	makers = slices.CompactFunc(makers, func(a, b maker) bool { return a.Ref == b.Ref })
 	longest := 0
 	for _, m := range makers {

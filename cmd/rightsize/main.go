@@ -40,16 +40,16 @@ func run(args []string, std streams) int {
 	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
 	defer signal.Stop(signals)
 
-	done := make(chan error, 1)
+	done := make(chan outcome, 1)
 	go func() {
 		cmd := newRoot(std)
 		cmd.SetArgs(args)
-		done <- cmd.ExecuteContext(ctx)
+		done <- outcome{cmd.ExecuteContext(ctx)}
 	}()
 
 	select {
-	case err := <-done:
-		return finish(std.err, err)
+	case o := <-done:
+		return finish(std.err, o.err)
 	case s := <-signals:
 		stopped := signalError{s}
 		cancel(stopped)
@@ -61,6 +61,9 @@ func run(args []string, std streams) int {
 		return finish(std.err, stopped)
 	}
 }
+
+// outcome is how a command ended.
+type outcome struct{ err error }
 
 // finish tells a person what went wrong, in one line, and returns the exit code that stands for it.
 func finish(w io.Writer, err error) int {

@@ -50,7 +50,7 @@ func (db *DB) Series(ctx context.Context, matches []string, start, end time.Time
 	if err != nil {
 		return nil, nil, nil, db.wrap(err)
 	}
-	defer q.Close()
+	defer func() { _ = q.Close() }() // it was only read
 	var sets []storage.SeriesSet
 	for _, m := range matches {
 		matchers, err := parser.NewParser(parser.Options{}).ParseMetricSelector(m)

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"os"
@@ -26,16 +27,16 @@ const scrape = 15 * time.Second
 
 func start() time.Time { return time.Date(2026, 1, 1, 0, 0, 0, 0, time.UTC) }
 
-// writeBlock writes a block of so many samples of m{pod="p"}, whose values count up.
-func writeBlock(t *testing.T, dir string, from, samples int) string {
+// writeBlock writes a block of ten samples of m{pod="p"}, whose values count up.
+func writeBlock(t *testing.T, dir string) string {
 	t.Helper()
 	w, err := promtsdb.NewBlockWriter(slog.New(slog.DiscardHandler), dir, (24 * time.Hour).Milliseconds())
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer w.Close()
+	defer closed(t, w)
 	app := w.Appender(context.Background())
-	for i := from; i < from+samples; i++ {
+	for i := range 10 {
 		if _, err := app.Append(0, labels.FromStrings("__name__", "m", "pod", "p"), at(i).UnixMilli(), float64(i)); err != nil {
 			t.Fatal(err)
 		}
@@ -48,6 +49,13 @@ func writeBlock(t *testing.T, dir string, from, samples int) string {
 		t.Fatal(err)
 	}
 	return filepath.Join(dir, id.String())
+}
+
+func closed(t *testing.T, c io.Closer) {
+	t.Helper()
+	if err := c.Close(); err != nil {
+		t.Error(err)
+	}
 }
 
 func at(i int) time.Time { return start().Add(time.Duration(i) * scrape) }
@@ -110,7 +118,7 @@ func hash(t *testing.T, dir string) string {
 func serverOptions() *promtsdb.Options {
 	o := promtsdb.DefaultOptions()
 	o.MinBlockDuration = (10 * time.Minute).Milliseconds()
-	o.MaxBlockDuration = (time.Hour).Milliseconds()
+	o.MaxBlockDuration = time.Hour.Milliseconds()
 	o.RetentionDuration = 0
 	o.OutOfOrderTimeWindow = time.Hour.Milliseconds()
 	return o
@@ -228,7 +236,7 @@ func TestOutOfOrder(t *testing.T) {
 func TestLiveServer(t *testing.T) {
 	dir := t.TempDir()
 	server := openServer(t, dir)
-	defer server.Close()
+	defer closed(t, server)
 	const first = 400
 	for i := range first {
 		if err := appendSample(server, i); err != nil {
@@ -314,7 +322,7 @@ func TestConcurrent(t *testing.T) {
 
 func TestTypes(t *testing.T) {
 	dir := t.TempDir()
-	writeBlock(t, dir, 0, 10)
+	writeBlock(t, dir)
 	db := open(t, dir)
 	for query, want := range map[string]model.ValueType{"m": model.ValVector, "m[1m]": model.ValMatrix, "1": model.ValScalar, `"x"`: model.ValString} {
 		v, _, _, err := db.Query(t.Context(), query, at(9))
@@ -349,14 +357,14 @@ func TestNotAFolder(t *testing.T) {
 	if err := os.WriteFile(file, nil, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	block := writeBlock(t, mkdir("prometheus", "data"), 0, 10)
-	broken := writeBlock(t, mkdir("index"), 0, 10)
+	block := writeBlock(t, mkdir("prometheus", "data"))
+	broken := writeBlock(t, mkdir("index"))
 	overwrite(t, filepath.Join(broken, "index"), "nonsense")
-	missing := writeBlock(t, mkdir("chunks"), 0, 10)
+	missing := writeBlock(t, mkdir("chunks"))
 	if err := os.RemoveAll(filepath.Join(missing, "chunks")); err != nil {
 		t.Fatal(err)
 	}
-	meta := writeBlock(t, mkdir("meta"), 0, 10)
+	meta := writeBlock(t, mkdir("meta"))
 	overwrite(t, filepath.Join(meta, "meta.json"), "{")
 	damaged := ": the block is damaged: move it away, or read another snapshot"
 	for path, want := range map[string]string{
@@ -411,7 +419,7 @@ func TestDamagedLog(t *testing.T) {
 
 func TestCancelled(t *testing.T) {
 	dir := t.TempDir()
-	writeBlock(t, dir, 0, 10)
+	writeBlock(t, dir)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
 	if _, _, _, err := open(t, dir).Query(ctx, "m", at(9)); !errors.Is(err, context.Canceled) {

@@ -6,6 +6,7 @@ import (
 	"math"
 	"slices"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 )
 
@@ -223,7 +224,7 @@ func (k *cadvisor) cgroup(id string, pairs []string) *cgroup {
 // newSeries is a series with the labels of its target, over which its own win, as with honor_labels. Empty
 // labels are none.
 func newSeries(name string, base labels.Labels, pairs []string) *series {
-	b := labels.NewBuilder(base).Set(labels.MetricName, name)
+	b := labels.NewBuilder(base).Set(model.MetricNameLabel, name)
 	for i := 0; i < len(pairs); i += 2 {
 		b.Set(pairs[i], pairs[i+1])
 	}

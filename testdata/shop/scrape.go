@@ -35,7 +35,7 @@ type target struct {
 }
 
 // targets are all that Prometheus scrapes, in the order in which it does. The interval is in milliseconds.
-func targets(c *cluster, interval int64) []*target {
+func targets(c *cluster) []*target {
 	all := []*target{newKubeStateMetrics(c).target()}
 	for _, n := range c.nodes {
 		all = append(all, newCadvisor(c, n).target())
@@ -99,11 +99,11 @@ func (w *writer) writeBlock(ctx context.Context, from, to time.Time, interval in
 		return err
 	}
 	if err := w.scrapeInto(ctx, b, from.UnixMilli(), to.UnixMilli(), interval); err != nil {
-		b.Close()
+		_ = b.Close()
 		return err
 	}
 	if _, err := b.Flush(ctx); err != nil {
-		b.Close()
+		_ = b.Close()
 		return err
 	}
 	return b.Close()
@@ -166,7 +166,7 @@ func (b *batch) commit() error {
 	a := b.appender
 	b.appender, b.n = nil, 0
 	if b.err != nil {
-		a.Rollback() // the error that made it necessary says more
+		_ = a.Rollback() // the error that made it necessary says more
 		return b.err
 	}
 	return a.Commit()

@@ -72,7 +72,7 @@ func Write(ctx context.Context, dir string, o Options) error {
 	if err := os.MkdirAll(filepath.Join(dir, "wal"), 0o755); err != nil {
 		return err
 	}
-	w := writer{dir: dir, targets: targets(c, o.ScrapeInterval.Milliseconds())}
+	w := writer{dir: dir, targets: targets(c)}
 	for day := o.Days; day > 0; day-- {
 		from := Until.AddDate(0, 0, -day)
 		if err := w.writeBlock(ctx, from, from.AddDate(0, 0, 1), o.ScrapeInterval.Milliseconds()); err != nil {

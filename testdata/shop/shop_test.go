@@ -20,6 +20,7 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/storage"
@@ -71,7 +72,7 @@ func openTSDB(t *testing.T, dir string) storage.Querier {
 // good until visit returns. Pairs are names and values.
 func each(t *testing.T, q storage.Querier, visit func(labels.Labels, []sample), pairs ...string) {
 	t.Helper()
-	matchers := []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, labels.MetricName, ".+")}
+	matchers := []*labels.Matcher{labels.MustNewMatcher(labels.MatchRegexp, model.MetricNameLabel, ".+")}
 	for i := 0; i < len(pairs); i += 2 {
 		matchers = append(matchers, labels.MustNewMatcher(labels.MatchRegexp, pairs[i], pairs[i+1]))
 	}
@@ -139,7 +140,7 @@ func testBlocks(t *testing.T, dir string) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer db.Close()
+	defer func() { _ = db.Close() }()
 	blocks, err := db.Blocks()
 	if err != nil {
 		t.Fatal(err)
@@ -209,8 +210,8 @@ func testLabels(t *testing.T, q storage.Querier) {
 func labelsKind(l labels.Labels) string {
 	container := "container"
 	switch {
-	case !strings.HasPrefix(l.Get(labels.MetricName), "container_"):
-		return l.Get(labels.MetricName)
+	case !strings.HasPrefix(l.Get(model.MetricNameLabel), "container_"):
+		return l.Get(model.MetricNameLabel)
 	case l.Get("pod") == "":
 		container = "node"
 	case l.Get("container") == "":
@@ -228,11 +229,11 @@ func labelNames(l labels.Labels) string {
 	l.Range(func(label labels.Label) {
 		if label != (labels.Label{Name: "cpu", Value: "total"}) {
 			names = append(names, label.Name)
-		} else if l.Get(labels.MetricName) != cpuMetric {
+		} else if l.Get(model.MetricNameLabel) != cpuMetric {
 			names = append(names, "cpu where it should not be")
 		}
 	})
-	if l.Get(labels.MetricName) == cpuMetric && l.Get("cpu") != "total" {
+	if l.Get(model.MetricNameLabel) == cpuMetric && l.Get("cpu") != "total" {
 		names = append(names, "no cpu")
 	}
 	return sortedWords(strings.Join(names, " "))
@@ -331,7 +332,7 @@ func testPodCgroups(t *testing.T, q storage.Querier) {
 				to[key{l.Get("namespace") + "/" + l.Get("pod"), l.Get("job"), s.t}] += s.v
 			}
 		}
-	}, labels.MetricName, memoryMetric, "pod", ".+")
+	}, model.MetricNameLabel, memoryMetric, "pod", ".+")
 	sandbox := map[string]float64{}
 	for k, whole := range twins {
 		rest := whole - parts[k]
@@ -364,13 +365,13 @@ func testCounterResets(t *testing.T, q storage.Querier) {
 				if l.Get("job") != "kubernetes-cadvisor" || l.Get("container") == "" {
 					t.Errorf("%s falls from %v to %v at %d", l, before, s.v, s.t)
 				}
-				if l.Get(labels.MetricName) == cpuMetric {
+				if l.Get(model.MetricNameLabel) == cpuMetric {
 					resets++
 				}
 			}
 			before = s.v
 		}
-	}, labels.MetricName, "container_cpu_.*|kube_pod_container_status_restarts_total")
+	}, model.MetricNameLabel, "container_cpu_.*|kube_pod_container_status_restarts_total")
 	if resets != MaxDays {
 		t.Errorf("the second job sees %d counter resets, want one a day", resets)
 	}
@@ -406,7 +407,7 @@ func testOwners(t *testing.T, q storage.Querier) {
 		if pattern := fmt.Sprintf(patterns[top.kind], top.name); !regexp.MustCompile(pattern).MatchString(pod) {
 			t.Errorf("pod %s belongs to %v, want a name like %s", pod, top, pattern)
 		}
-	}, labels.MetricName, memoryMetric, "pod", ".+")
+	}, model.MetricNameLabel, memoryMetric, "pod", ".+")
 	for kind := range patterns {
 		if !seen[kind] {
 			t.Errorf("no pod belongs to a %q", kind)
@@ -419,13 +420,13 @@ func owners(t *testing.T, q storage.Querier, of, metric string) map[string]owner
 	all := map[string]owner{}
 	each(t, q, func(l labels.Labels, _ []sample) {
 		all[l.Get("namespace")+"/"+l.Get(of)] = owner{l.Get("owner_kind"), l.Get("owner_name")}
-	}, labels.MetricName, metric)
+	}, model.MetricNameLabel, metric)
 	return all
 }
 
 func testNamespaces(t *testing.T, q storage.Querier) {
 	seen := map[string]bool{}
-	each(t, q, func(l labels.Labels, _ []sample) { seen[l.Get("namespace")] = true }, labels.MetricName, memoryMetric)
+	each(t, q, func(l labels.Labels, _ []sample) { seen[l.Get("namespace")] = true }, model.MetricNameLabel, memoryMetric)
 	want := []string{"kube-system", "shop", "shop-staging"}
 	if diff := gocmp.Diff(want, slices.Sorted(maps.Keys(seen))); diff != "" {
 		t.Errorf("namespaces with usage (-want +got):\n%s", diff)
@@ -445,7 +446,7 @@ func testOOMKills(t *testing.T, q storage.Querier) {
 				}
 			}
 		}
-	}, labels.MetricName, "kube_pod_container_status_restarts_total", "namespace", "shop", "container", "api")
+	}, model.MetricNameLabel, "kube_pod_container_status_restarts_total", "namespace", "shop", "container", "api")
 	if kills != 3 {
 		t.Errorf("api restarted %d times, want 3", kills)
 	}
@@ -453,12 +454,12 @@ func testOOMKills(t *testing.T, q storage.Querier) {
 		if l.Get("reason") != "OOMKilled" || samples[0].v != 1 {
 			t.Errorf("api's last termination is %s %v", l, samples[0].v)
 		}
-	}, labels.MetricName, "kube_pod_container_status_last_terminated_reason", "namespace", "shop", "container", "api")
+	}, model.MetricNameLabel, "kube_pod_container_status_last_terminated_reason", "namespace", "shop", "container", "api")
 	each(t, q, func(l labels.Labels, samples []sample) {
 		if samples[0].v != 256*mib {
 			t.Errorf("%s is %v, want 256Mi", l, samples[0].v)
 		}
-	}, labels.MetricName, "kube_pod_container_resource_limits", "resource", "memory", "namespace", "shop", "container", "api")
+	}, model.MetricNameLabel, "kube_pod_container_resource_limits", "resource", "memory", "namespace", "shop", "container", "api")
 	if got := highest(t, q, "api", math.MinInt64); got < 250*mib || got >= 256*mib {
 		t.Errorf("api's memory reached %v MiB, want just below 256", got/mib)
 	}
@@ -475,7 +476,7 @@ func testPeakOffGrid(t *testing.T, q storage.Querier) {
 				onGrid = max(onGrid, s.v)
 			}
 		}
-	}, labels.MetricName, memoryMetric, "namespace", "shop", "container", "checkout")
+	}, model.MetricNameLabel, memoryMetric, "namespace", "shop", "container", "checkout")
 	if raw < 1.5*onGrid || onGrid == 0 {
 		t.Errorf("checkout peaks at %v MiB, at %v on the grid", raw/mib, onGrid/mib)
 	}
@@ -491,7 +492,7 @@ func highest(t *testing.T, q storage.Querier, container string, since int64) flo
 				peak = s.v
 			}
 		}
-	}, labels.MetricName, memoryMetric, "namespace", "shop", "container", container)
+	}, model.MetricNameLabel, memoryMetric, "namespace", "shop", "container", container)
 	return peak
 }
 
@@ -507,7 +508,7 @@ func testLeak(t *testing.T, q storage.Querier) {
 		if last.v < 2*first.v {
 			t.Errorf("%s goes from %v to %v MiB, want a leak", l, first.v/mib, last.v/mib)
 		}
-	}, labels.MetricName, memoryMetric, "namespace", "shop", "container", "cart", "job", "kubelet")
+	}, model.MetricNameLabel, memoryMetric, "namespace", "shop", "container", "cart", "job", "kubelet")
 	if leaks < 10 {
 		t.Errorf("cart has %d runs of most of a day, want 2 a day", leaks)
 	}
@@ -526,14 +527,14 @@ func testNew(t *testing.T, q storage.Querier) {
 		if age := Until.Sub(time.UnixMilli(samples[0].t)); age < 170*time.Minute || age > 180*time.Minute {
 			t.Errorf("%s begins %s before the end, want 3 hours", l, age)
 		}
-	}, labels.MetricName, memoryMetric, "pod", "recommendations-.*")
+	}, model.MetricNameLabel, memoryMetric, "pod", "recommendations-.*")
 }
 
 func testThrottled(t *testing.T, q storage.Querier) {
 	grown := map[string]float64{}
 	each(t, q, func(l labels.Labels, samples []sample) {
-		grown[l.Get(labels.MetricName)] += lastLive(samples).v - samples[0].v
-	}, labels.MetricName, "container_cpu_cfs_(throttled_)?periods_total", "container", "agent")
+		grown[l.Get(model.MetricNameLabel)] += lastLive(samples).v - samples[0].v
+	}, model.MetricNameLabel, "container_cpu_cfs_(throttled_)?periods_total", "container", "agent")
 	share := grown["container_cpu_cfs_throttled_periods_total"] / grown["container_cpu_cfs_periods_total"]
 	if !(share > 0.5 && share < 1) {
 		t.Errorf("node-agent is throttled in %v of its periods, want most", share)
@@ -545,12 +546,12 @@ func testOverProvisioned(t *testing.T, q storage.Querier) {
 	var memory, cores []float64
 	each(t, q, func(l labels.Labels, samples []sample) {
 		first, last := samples[0], lastLive(samples)
-		if l.Get(labels.MetricName) == memoryMetric {
+		if l.Get(model.MetricNameLabel) == memoryMetric {
 			memory = append(memory, last.v)
 			return
 		}
 		cores = append(cores, (last.v-first.v)/(float64(last.t-first.t)/second))
-	}, labels.MetricName, memoryMetric+"|"+cpuMetric, "container", "search")
+	}, model.MetricNameLabel, memoryMetric+"|"+cpuMetric, "container", "search")
 	if got := 4 * gib / slices.Max(memory); got < 9 || got > 11 {
 		t.Errorf("search requests %v times the memory it uses, want about 10", got)
 	}
@@ -564,7 +565,7 @@ func testUndeclared(t *testing.T, q storage.Querier) {
 		if l.Get("container") == "payments" {
 			t.Errorf("payments declares nothing, and there is %s", l)
 		}
-	}, labels.MetricName, "kube_pod_container_resource_.*|container_cpu_cfs_.*")
+	}, model.MetricNameLabel, "kube_pod_container_resource_.*|container_cpu_cfs_.*")
 	if highest(t, q, "payments", math.MinInt64) == 0 {
 		t.Error("payments uses no memory")
 	}
@@ -579,7 +580,7 @@ func testRuns(t *testing.T, q storage.Querier) {
 		if l.Get("container") == "report" && (len(samples) < 3 || length > 150*time.Second) {
 			t.Errorf("%s has %d samples in %s", l, len(samples), length)
 		}
-	}, labels.MetricName, cpuMetric, "container", "report|migrate")
+	}, model.MetricNameLabel, cpuMetric, "container", "report|migrate")
 	if want := map[string]int{"report": 4 * MaxDays, "migrate": 1}; !maps.Equal(runs, want) {
 		t.Errorf("runs are %v, want %v", runs, want)
 	}
@@ -590,7 +591,7 @@ func testNoUsage(t *testing.T, q storage.Querier) {
 		if strings.HasPrefix(l.Get("pod"), "images-") {
 			t.Errorf("images has no pods, and there is %s", l)
 		}
-	}, labels.MetricName, memoryMetric+"|kube_pod_owner")
+	}, model.MetricNameLabel, memoryMetric+"|kube_pod_owner")
 }
 
 // testRollouts wants web's pods of three ReplicaSets, three at once, and one more for the pod that was moved.
@@ -599,7 +600,7 @@ func testRollouts(t *testing.T, q storage.Querier) {
 	each(t, q, func(l labels.Labels, _ []sample) {
 		pods[l.Get("pod")] = true
 		sets[l.Get("owner_name")] = true
-	}, labels.MetricName, "kube_pod_owner", "namespace", "shop", "pod", "web-.*")
+	}, model.MetricNameLabel, "kube_pod_owner", "namespace", "shop", "pod", "web-.*")
 	if len(pods) != 10 || len(sets) != 3 {
 		t.Errorf("web had %d pods of %d ReplicaSets, want 10 of 3", len(pods), len(sets))
 	}
@@ -645,7 +646,7 @@ func TestWriteOptions(t *testing.T) {
 		if want := 2 * 24 * 12; len(samples) > want || len(samples) < want*9/10 {
 			t.Errorf("%s has %d samples, want about %d", l, len(samples), want)
 		}
-	}, labels.MetricName, memoryMetric, "container", "search")
+	}, model.MetricNameLabel, memoryMetric, "container", "search")
 	for _, o := range []Options{
 		{Days: -1},
 		{Days: MaxDays + 1},

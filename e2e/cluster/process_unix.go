@@ -1,0 +1,27 @@
+//go:build unix && !linux
+
+package cluster
+
+import (
+	"runtime"
+	"syscall"
+)
+
+// ownGroup puts a process into a group of its own, so that a Ctrl-C on the terminal reaches the harness
+// first. Outside Linux nothing kills the process if the harness is killed.
+func ownGroup() *syscall.SysProcAttr { return &syscall.SysProcAttr{Setpgid: true} }
+
+// residentPeak is only known once a process has ended.
+func residentPeak(int) int64 { return 0 }
+
+// maxRSS is the most resident memory that the ended process has had, in bytes.
+func (p *Process) maxRSS() int64 {
+	usage, ok := p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
+	if !ok {
+		return 0
+	}
+	if runtime.GOOS == "darwin" { // the others count in kibibytes
+		return int64(usage.Maxrss)
+	}
+	return int64(usage.Maxrss) << 10
+}

@@ -1,0 +1,147 @@
+package history
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math"
+	"net/http"
+	"os"
+
+	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/tsdb"
+)
+
+const day = 86_400_000 // milliseconds
+
+// WriteBlocks writes the history as blocks of a day each into a folder, which becomes one that a Prometheus
+// can start over.
+func (h History) WriteBlocks(ctx context.Context, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	days := &dayWriters{dir: dir, first: h.From.UnixMilli() / day}
+	defer days.close()
+	if err := h.Each(func(s Series) error { return days.append(ctx, s) }); err != nil {
+		return fmt.Errorf("writing blocks into %s: %w", dir, err)
+	}
+	return days.flush(ctx)
+}
+
+// dayWriters are a writer for each day of the history.
+type dayWriters struct {
+	dir     string
+	first   int64 // the first day's number
+	writers []*tsdb.BlockWriter
+}
+
+func (d *dayWriters) writer(number int64) (*tsdb.BlockWriter, error) {
+	for int64(len(d.writers)) <= number-d.first {
+		// A head refuses what is older than its latest sample by half its block: two days take one whole day in
+		// any order.
+		w, err := tsdb.NewBlockWriter(slog.New(slog.DiscardHandler), d.dir, 2*day)
+		if err != nil {
+			return nil, err
+		}
+		d.writers = append(d.writers, w)
+	}
+	return d.writers[number-d.first], nil
+}
+
+// append cuts a series into its days.
+func (d *dayWriters) append(ctx context.Context, s Series) error {
+	for lo := 0; lo < len(s.Times); {
+		number := s.Times[lo] / day
+		hi := lo
+		for hi < len(s.Times) && s.Times[hi]/day == number {
+			hi++
+		}
+		w, err := d.writer(number)
+		if err != nil {
+			return err
+		}
+		if err := appendDay(ctx, w, Series{s.Labels, s.Times[lo:hi], s.Values[lo:hi]}); err != nil {
+			return fmt.Errorf("%s: %w", s.Labels, err)
+		}
+		lo = hi
+	}
+	return nil
+}
+
+func appendDay(ctx context.Context, w *tsdb.BlockWriter, s Series) error {
+	app := w.Appender(ctx)
+	for i, t := range s.Times {
+		if _, err := app.Append(0, s.Labels, t, s.Values[i]); err != nil {
+			return errors.Join(err, app.Rollback())
+		}
+	}
+	return app.Commit()
+}
+
+func (d *dayWriters) flush(ctx context.Context) error {
+	for _, w := range d.writers {
+		if _, err := w.Flush(ctx); err != nil && !errors.Is(err, tsdb.ErrNoSeriesAppended) {
+			return fmt.Errorf("flushing a block into %s: %w", d.dir, err)
+		}
+	}
+	return nil
+}
+
+func (d *dayWriters) close() {
+	for _, w := range d.writers {
+		_ = w.Close() // removes its temporary folder
+	}
+}
+
+// Import sends the history to a VictoriaMetrics, whose format takes no stale markers.
+func (h History) Import(ctx context.Context, address string) error {
+	body, writer := io.Pipe()
+	go func() {
+		buffered := bufio.NewWriter(writer)
+		err := h.Each(func(s Series) error { return writeLine(buffered, s) })
+		writer.CloseWithError(errors.Join(err, buffered.Flush()))
+	}()
+	defer func() { _ = body.Close() }()
+	if err := post(ctx, address+"/api/v1/import", body); err != nil {
+		return fmt.Errorf("importing into %s: %w", address, err)
+	}
+	// What was imported is in memory, and is only found once it is a part on disk.
+	return post(ctx, address+"/internal/force_flush", http.NoBody)
+}
+
+// writeLine writes one series: https://docs.victoriametrics.com/#json-line-format
+func writeLine(w io.Writer, s Series) error {
+	line := struct {
+		Metric map[string]string `json:"metric"`
+		Values []float64         `json:"values"`
+		Times  []int64           `json:"timestamps"`
+	}{Metric: s.Labels.Map()}
+	for i, v := range s.Values {
+		if !value.IsStaleNaN(v) && !math.IsNaN(v) {
+			line.Values, line.Times = append(line.Values, v), append(line.Times, s.Times[i])
+		}
+	}
+	return json.NewEncoder(w).Encode(line)
+}
+
+func post(ctx context.Context, url string, body io.Reader) error {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, body)
+	if err != nil {
+		return err
+	}
+	client := &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+	response, err := client.Do(request)
+	if err != nil {
+		return err
+	}
+	defer response.Body.Close()
+	text, _ := io.ReadAll(io.LimitReader(response.Body, 1000))
+	if response.StatusCode/100 != 2 {
+		return fmt.Errorf("%s answers %s: %s", url, response.Status, text)
+	}
+	return nil
+}
