@@ -19,15 +19,15 @@ func TestFaults(t *testing.T) {
 		stopped(t, env.cluster.APIServer)
 		r := rightsize(t, as(cluster.Tool)...)
 		r.wantCode(t, 1)
-		r.wantErrors(t, env.cluster.APIServerURL(), "connection refused")
+		r.wantErrors(t, "cannot reach the API server "+env.cluster.APIServerURL(), "connection refused", "--context")
 	})
 	for _, c := range []struct {
 		name  string
 		user  cluster.User
 		texts []string
 	}{
-		{"the token is wrong", cluster.WrongToken, []string{"Unauthorized", "deployments"}},
-		{"the certificate has expired", cluster.ExpiredCert, []string{"Unauthorized", "deployments"}},
+		{"the token is wrong", cluster.WrongToken, []string{env.cluster.APIServerURL(), "does not accept the credentials of context", "--context"}},
+		{"the certificate has expired", cluster.ExpiredCert, []string{env.cluster.APIServerURL(), "does not accept the credentials of context", "--context"}},
 		{"the authority is another", cluster.WrongCA, []string{env.cluster.APIServerURL(), "certificate signed by unknown authority"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -46,10 +46,10 @@ func (o *options) fromCluster(ctx context.Context) (*workload.Inventory, []strin
 	}
 	if o.allNamespaces {
 		inventory, err := workload.List(ctx, client, "")
-		return inventory, nil, err
+		return inventory, nil, o.clusterError(err)
 	}
 	inventory, err := workload.List(ctx, client, namespace)
-	return inventory, []string{namespace}, err
+	return inventory, []string{namespace}, o.clusterError(err)
 }
 
 // namespace is kubectl's: the flag, the context's, "default"; and whether the flag gave it.

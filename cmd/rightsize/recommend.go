@@ -35,7 +35,10 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 		return err
 	}
 	defer usage.close()
-	selection, err := o.selectContainers(ctx, std, args)
+	selection, warnings, err := o.selectContainers(ctx, std, args)
+	for _, w := range warnings {
+		warn(std, w)
+	}
 	if err != nil {
 		return err
 	}
@@ -44,6 +47,7 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 	if err != nil {
 		return err
 	}
+	r.Warnings = append(warnings, r.Warnings...)
 	return o.print(std, r)
 }
 
@@ -99,23 +103,21 @@ func (o *options) print(std streams, r report.Report) error {
 	return nil
 }
 
-// selectContainers lists what is declared and picks what the command line asks for.
-func (o *options) selectContainers(ctx context.Context, std streams, args []string) (*workload.Selection, error) {
+// selectContainers lists what is declared and picks what the command line asks for. Its warnings tell what
+// could not be listed.
+func (o *options) selectContainers(ctx context.Context, std streams, args []string) (*workload.Selection, []string, error) {
 	inventory, namespaces, err := o.inventory(ctx, std)
 	if err != nil {
-		return nil, err
-	}
-	for _, w := range inventory.Warnings {
-		warn(std, w)
+		return nil, nil, err
 	}
 	selection, err := inventory.Select(workload.Selector{Namespaces: namespaces, Refs: args, Labels: o.selector, Containers: o.containers})
 	if err != nil {
-		return nil, err
+		return nil, inventory.Warnings, err
 	}
 	if len(selection.Containers) == 0 {
-		warn(std, nothingSelected(namespaces, o.selector.String()))
+		return selection, append(inventory.Warnings, nothingSelected(namespaces, o.selector.String())), nil
 	}
-	return selection, nil
+	return selection, inventory.Warnings, nil
 }
 
 func nothingSelected(namespaces []string, labels string) string {
