@@ -70,7 +70,7 @@ func chunk(names []string, n int) [][]string {
 // readMemory hands memory to visit, except that of runs, which it returns.
 func (rd *reading) readMemory(ctx context.Context, s selection) (*holdings, error) {
 	held := &holdings{points: map[Container]*Series{}}
-	expr := s.maxBy(itself, memoryMetric)
+	expr := s.maxBy(itself, MemoryMetric)
 	err := rd.readGrid(ctx, expr, func(c Container, points []int, values []float64) {
 		series := Series{c.Pod, c.Name, recommender.Memory, points, values}
 		if rd.batch.Runs[c.Pod] {
@@ -87,7 +87,7 @@ func (rd *reading) readCPU(ctx context.Context, s selection, short map[Container
 	rate := func(selector string) string {
 		return "rate(" + selector + "[" + promDuration(rd.window.RateWindow) + "])"
 	}
-	return rd.readGrid(ctx, s.maxBy(rate, cpuMetric), func(c Container, points []int, values []float64) {
+	return rd.readGrid(ctx, s.maxBy(rate, CPUMetric), func(c Container, points []int, values []float64) {
 		if !short[c] {
 			rd.visit(Series{c.Pod, c.Name, recommender.CPU, points, values})
 		}

@@ -15,7 +15,7 @@ import (
 func (r *Reader) Namespaces(ctx context.Context, w recommender.Window) ([]string, error) {
 	var l log
 	var matches []string
-	for _, metric := range []string{memoryMetric, cpuMetric} {
+	for _, metric := range []string{MemoryMetric, CPUMetric} {
 		matches = append(matches, metric+`{container!="",container!="POD"}`, metric+`{exported_container!=""}`)
 	}
 	sets, err := r.series(ctx, &l, wholeMillis(w), matches)
@@ -49,8 +49,8 @@ func (r *Reader) Index(ctx context.Context, namespace string, w recommender.Wind
 }
 
 func (r *Reader) usageSeries(ctx context.Context, l *log, namespace string, w recommender.Window) ([]model.LabelSet, error) {
-	matches := ofNamespace(namespace, memoryMetric, `container!="POD"`)
-	matches = append(matches, ofNamespace(namespace, cpuMetric, `container!="POD"`)...)
+	matches := ofNamespace(namespace, MemoryMetric, `container!="POD"`)
+	matches = append(matches, ofNamespace(namespace, CPUMetric, `container!="POD"`)...)
 	return r.series(ctx, l, w, matches)
 }
 
@@ -58,7 +58,7 @@ func (r *Reader) usageSeries(ctx context.Context, l *log, namespace string, w re
 // finds nothing wherever honor_labels is on.
 func (r *Reader) usageForms(ctx context.Context, l *log, namespace string, w recommender.Window) (forms, error) {
 	var matches []string
-	for _, metric := range []string{memoryMetric, cpuMetric} {
+	for _, metric := range []string{MemoryMetric, CPUMetric} {
 		matches = append(matches,
 			metric+"{"+equals("exported_namespace", namespace)+"}",
 			metric+"{"+equals("namespace", namespace)+`,exported_namespace!=""}`,

@@ -80,5 +80,5 @@ func (rd *reading) readHourlyPeaks(ctx context.Context, s selection, note notePe
 func peakExpr(s selection, rng time.Duration) string {
 	return s.maxBy(func(selector string) string {
 		return "max_over_time(" + selector + "[" + promDuration(rng) + "])"
-	}, memoryMetric)
+	}, MemoryMetric)
 }

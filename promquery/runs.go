@@ -45,7 +45,7 @@ func (rd *reading) readRuns(ctx context.Context, short map[Container]bool) error
 }
 
 func (rd *reading) readRunGroup(ctx context.Context, s selection) error {
-	for _, selector := range s.selectors(cpuMetric) {
+	for _, selector := range s.selectors(CPUMetric) {
 		value, err := rd.reader.query(ctx, &rd.log, selector+"["+promDuration(rd.window.Length)+"]", rd.window.Until)
 		if err != nil {
 			return err

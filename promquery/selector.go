@@ -10,12 +10,6 @@ import (
 	"github.com/prometheus/common/model"
 )
 
-// The metrics that usage is read from: what the kubelet's cAdvisor exposes.
-const (
-	memoryMetric = "container_memory_working_set_bytes"
-	cpuMetric    = "container_cpu_usage_seconds_total"
-)
-
 // exportedPrefix is what Prometheus puts before a scraped label when the target has one of the same name and
 // honor_labels is off: https://prometheus.io/docs/prometheus/latest/configuration/configuration/#scrape_config
 const exportedPrefix = "exported_"
