@@ -63,7 +63,7 @@ func TestDocsNameRealFlags(t *testing.T) {
 			}
 		}
 	}
-	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/notes.md", "docs/architecture.md", "CHANGELOG.md"} {
+	for _, doc := range []string{"README.md", "CONTRIBUTING.md", "docs/notes.md", "docs/architecture.md", "docs/backends.md", "CHANGELOG.md"} {
 		for _, m := range regexp.MustCompile("[ `(|]--([a-z][a-z.-]*[a-z])").FindAllStringSubmatch(readDoc(t, doc), -1) {
 			if !flags[m[1]] {
 				t.Errorf("%s names the flag --%s, which does not exist", doc, m[1])
