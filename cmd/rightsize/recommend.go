@@ -36,6 +36,9 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 	}
 	defer usage.close()
 	selection, warnings, err := o.selectContainers(ctx, std, args)
+	if warning, yes := usage.endedBefore(window); yes {
+		warnings = append(warnings, warning)
+	}
 	for _, w := range warnings {
 		warn(std, w)
 	}

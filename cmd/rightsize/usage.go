@@ -3,11 +3,13 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"time"
 
 	"github.com/rightsize/rightsize/promquery"
 	"github.com/rightsize/rightsize/promquery/tsdb"
+	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/report"
 	"github.com/rightsize/rightsize/scan"
 )
@@ -18,6 +20,7 @@ type usageSource struct {
 	source    scan.Source
 	described report.Source
 	close     func()
+	ends      time.Time // of a folder: where its last block ends; zero where that is not known
 }
 
 // prometheusEnv stands in for --prometheus-url.
@@ -56,12 +59,22 @@ func (o *options) openFolder() (*usageSource, error) {
 		return nil, err
 	}
 	closed := func() { _ = db.Close() } // it was only read
-	return o.usageOf(db, report.Source{Kind: "tsdb", Address: o.tsdbDir}, closed), nil
+	u := o.usageOf(db, report.Source{Kind: "tsdb", Address: o.tsdbDir}, closed)
+	u.ends = db.BlocksEnd()
+	return u, nil
 }
 
 func (o *options) usageOf(api promquery.API, described report.Source, closed func()) *usageSource {
 	described.Read = "query_range"
-	return &usageSource{api, &promquery.Reader{API: api, RequestTimeout: o.queryTimeout}, described, closed}
+	return &usageSource{api: api, source: &promquery.Reader{API: api, RequestTimeout: o.queryTimeout}, described: described, close: closed}
+}
+
+// endedBefore is a warning where a folder's data end before the window begins: somebody has left out --until.
+func (u *usageSource) endedBefore(w recommender.Window) (warning string, yes bool) {
+	if u.ends.IsZero() || w.Start().Before(u.ends) {
+		return "", false
+	}
+	return fmt.Sprintf("the data of %s end at %s, before the window begins: give --until %[2]s", u.described.Address, u.ends.Format(time.RFC3339)), true
 }
 
 // check asks for the cheapest thing there is.

@@ -85,6 +85,17 @@ func newEngine(l *slog.Logger) *promql.Engine {
 // String is the folder.
 func (db *DB) String() string { return db.dir }
 
+// BlocksEnd is where the folder's last block ends, and the zero time where it has none. What is later is in the
+// write-ahead log, which holds a few hours.
+func (db *DB) BlocksEnd() time.Time {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if len(db.blocks.names) == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli(db.blocks.maxTime).UTC()
+}
+
 // Close frees what the folder was opened with, and removes what was written outside of it. No query may be
 // under way.
 func (db *DB) Close() error {
