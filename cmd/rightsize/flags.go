@@ -199,8 +199,8 @@ func parseGuards(s string) (*[]recommender.Guard, error) {
 
 func parseTime(s string) (time.Time, error) {
 	t, err := time.Parse(time.RFC3339, s)
-	if err != nil {
-		return time.Time{}, errors.New("want a time as RFC 3339, such as 2026-02-02T00:00:00Z")
+	if err != nil || t.Unix() <= 0 {
+		return time.Time{}, errors.New("want a time after 1970 as RFC 3339, such as 2026-02-02T00:00:00Z")
 	}
 	return t, nil
 }
