@@ -3,6 +3,7 @@ module github.com/rightsize/rightsize/e2e
 go 1.26.0
 
 require (
+	github.com/prometheus/common v0.72.0
 	github.com/prometheus/prometheus v0.315.0
 	golang.org/x/sync v0.23.0
 	k8s.io/api v0.37.2
@@ -80,7 +81,6 @@ require (
 	github.com/prometheus/client_golang v1.25.0 // indirect
 	github.com/prometheus/client_golang/exp v0.0.0-20260907100614-57bb367da472 // indirect
 	github.com/prometheus/client_model v0.6.3 // indirect
-	github.com/prometheus/common v0.72.0 // indirect
 	github.com/prometheus/otlptranslator v1.0.0 // indirect
 	github.com/prometheus/procfs v0.22.0 // indirect
 	github.com/prometheus/sigv4 v0.5.0 // indirect
