@@ -41,6 +41,10 @@ type options struct {
 	format report.Format
 }
 
+// pageTimeout is how long the API server may take for a page of 500 objects: kubectl's own default of 0 would
+// wait for ever. The server itself gives up after a minute (--request-timeout of kube-apiserver).
+const pageTimeout = "70s"
+
 // flagGroup is some flags that help shows under a heading of their own.
 type flagGroup struct {
 	title string
@@ -61,6 +65,7 @@ func (o *options) flagGroups() []flagGroup {
 func (o *options) setDefaults() {
 	defaults := recommender.DefaultPolicy()
 	o.kube = genericclioptions.NewConfigFlags(true)
+	*o.kube.Timeout = pageTimeout
 	o.selector = labels.Everything()
 	o.format = report.Formats()[0]
 	o.window = recommender.Window{Length: 7 * 24 * time.Hour, Step: 5 * time.Minute, RateWindow: 5 * time.Minute}

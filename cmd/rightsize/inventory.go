@@ -3,7 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
@@ -62,10 +61,6 @@ func (o *options) namespace() (name string, asked bool, err error) {
 	return name, asked && *o.kube.Namespace != "", nil
 }
 
-// pageTimeout is how long the API server may take for a page of 500 objects, unless --request-timeout says.
-// The server itself gives up a request after a minute (--request-timeout of kube-apiserver).
-const pageTimeout = 70 * time.Second
-
 func (o *options) clusterClient() (kubernetes.Interface, error) {
 	config, err := o.kube.ToRESTConfig()
 	if err != nil {
@@ -75,9 +70,6 @@ func (o *options) clusterClient() (kubernetes.Interface, error) {
 	config.WarningHandler = rest.NoWarnings{} // of deprecated APIs: for whoever applies objects
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	if config.Timeout == 0 { // --request-timeout 0, kubectl's default, would wait for ever
-		config.Timeout = pageTimeout
-	}
 	// We list seven kinds, page by page: client-go's own brake of 5 requests a second only costs time.
 	config.QPS, config.Burst = 50, 100
 	client, err := kubernetes.NewForConfig(config)
