@@ -134,3 +134,11 @@ func ShortDuration(d time.Duration) string {
 	}
 	return s
 }
+
+// Count is a number of things in words: "1 run", "3 runs".
+func Count(n int, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return fmt.Sprintf("%d %ss", n, noun)
+}

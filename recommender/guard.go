@@ -119,7 +119,7 @@ func tooFewRuns(j *judgement) {
 		if len(j.history.Usage[r].Samples) > 0 && j.history.Runs < j.policy.MinRuns {
 			j.withhold(r)
 			j.note(r, GuardTooLittleData, "only %s in the window and %d are needed: wait, or read a longer --window",
-				count(j.history.Runs, "run"), j.policy.MinRuns)
+				Count(j.history.Runs, "run"), j.policy.MinRuns)
 		}
 	}
 }
@@ -153,7 +153,7 @@ func oomKilled(j *judgement) {
 	if reached == 0 {
 		reached, how = j.history.Usage[Memory].highest(), "at a limit that was not recorded, after using "
 	}
-	killed := fmt.Sprintf("OOM killed %s %s%s, last at %s UTC", count(len(kills), "time"), how,
+	killed := fmt.Sprintf("OOM killed %s %s%s, last at %s UTC", Count(len(kills), "time"), how,
 		Memory.Approximate(reached), kills[len(kills)-1].At.UTC().Format("2006-01-02 15:04"))
 	if from, raised := raise(Memory, limit, reached*oomMargin); raised {
 		j.note(Memory, GuardOOMKilled, "%s: limit raised from %s to %s", killed, Memory.Quantity(from), Memory.Quantity(limit.amount))
@@ -214,11 +214,4 @@ func (j *judgement) requestAboveLimit(r Resource) (request, limit float64, above
 	request, hasRequest := advised.Request.Or(spec.Request).Amount()
 	limit, hasLimit := advised.Limit.Or(spec.Limit).Amount()
 	return request, limit, hasRequest && hasLimit && request > limit
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

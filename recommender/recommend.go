@@ -29,10 +29,10 @@ func (j *judgement) applyRules(r Resource) {
 	u := j.history.Usage[r]
 	if r == CPU && j.history.RunsUnmeasured > 0 {
 		j.note(r, NoteRunsTooShort, "%d of %s ended before Prometheus had scraped them twice, which a rate needs: scrape more often, or set cpu by hand",
-			j.history.RunsUnmeasured, count(j.history.Runs, "run"))
+			j.history.RunsUnmeasured, Count(j.history.Runs, "run"))
 	}
 	if u.Dropped > 0 {
-		j.note(r, NoteDroppedSamples, "%s left out that were not finite numbers", count(u.Dropped, "sample"))
+		j.note(r, NoteDroppedSamples, "%s left out that were not finite numbers", Count(u.Dropped, "sample"))
 	}
 	if len(u.Samples) == 0 {
 		return

@@ -224,7 +224,7 @@ func total(r recommender.Resource, t Total) string {
 		s += " (" + percent(t.Now, t.After) + ")"
 	}
 	if t.Unset > 0 {
-		s += fmt.Sprintf(", counting none for %s without a request", count(t.Unset, "container"))
+		s += fmt.Sprintf(", counting none for %s without a request", recommender.Count(t.Unset, "container"))
 	}
 	return s
 }
@@ -323,11 +323,4 @@ func (e *explanations) add(subject, text string) {
 		e.list = append(e.list, explanation{text: text})
 	}
 	e.list[i].subjects = append(e.list[i].subjects, subject)
-}
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
 }

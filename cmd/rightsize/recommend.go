@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/report"
 	"github.com/rightsize/rightsize/scan"
 	"github.com/rightsize/rightsize/workload"
@@ -97,11 +98,11 @@ func (o *options) print(std streams, r report.Report) error {
 	}
 	failed := 0
 	for _, f := range r.Failures() {
-		warn(std, fmt.Sprintf("no recommendation for %s: %v", count(f.Containers, "container"), f.Err))
+		warn(std, fmt.Sprintf("no recommendation for %s: %v", recommender.Count(f.Containers, "container"), f.Err))
 		failed += f.Containers
 	}
 	if failed > 0 {
-		return partialError{fmt.Errorf("the report is not complete: it lacks %s of %d", count(failed, "container"), len(r.Items))}
+		return partialError{fmt.Errorf("the report is not complete: it lacks %s of %d", recommender.Count(failed, "container"), len(r.Items))}
 	}
 	return nil
 }
@@ -135,10 +136,3 @@ func nothingSelected(namespaces []string, labels string) string {
 }
 
 func warn(std streams, text string) { fmt.Fprintln(std.err, "rightsize: warning: "+text) }
-
-func count(n int, noun string) string {
-	if n == 1 {
-		return "1 " + noun
-	}
-	return fmt.Sprintf("%d %ss", n, noun)
-}
