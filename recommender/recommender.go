@@ -169,6 +169,8 @@ func (w Window) Validate() error {
 		return fmt.Errorf("invalid --step %q: want whole seconds, at least 1s", w.Step)
 	case w.RateWindow < time.Second || w.RateWindow%time.Second != 0:
 		return fmt.Errorf("invalid --rate-window %q: want whole seconds, at least 1s", w.RateWindow)
+	case w.RateWindow > w.Length:
+		return fmt.Errorf("invalid --rate-window %q: want at most the --window (%s)", ShortDuration(w.RateWindow), ShortDuration(w.Length))
 	case w.Length < w.Step:
 		return fmt.Errorf("invalid --window %q: want at least one --step (%s)", ShortDuration(w.Length), ShortDuration(w.Step))
 	case w.Length > MaxWindow:
@@ -183,7 +185,9 @@ const MaxWindow = 2 * 365 * 24 * time.Hour
 // Align floors Until to a multiple of the step and Length to a whole number of steps, so that the grid
 // is the one that Prometheus's subqueries use, and that days of it can be read one by one.
 func (w Window) Align() Window {
-	w.Until = w.Until.UTC().Truncate(w.Step)
+	// From 1970, as Prometheus counts: Truncate counts from the year 1, which differs for steps of 7m.
+	seconds, step := w.Until.Unix(), int64(w.Step/time.Second)
+	w.Until = time.Unix(seconds-seconds%step, 0).UTC()
 	w.Length = w.Length.Truncate(w.Step)
 	return w
 }

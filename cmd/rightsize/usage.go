@@ -7,6 +7,8 @@ import (
 	"os"
 	"time"
 
+	"github.com/prometheus/common/model"
+
 	"github.com/rightsize/rightsize/promquery"
 	"github.com/rightsize/rightsize/promquery/tsdb"
 	"github.com/rightsize/rightsize/recommender"
@@ -81,8 +83,14 @@ func (u *usageSource) endedBefore(w recommender.Window) (warning string, yes boo
 func (u *usageSource) check(ctx context.Context, at time.Time) error {
 	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout, errors.New("no answer to a query of nothing"))
 	defer cancel()
-	_, _, _, err := u.api.Query(ctx, "1", at)
-	return err
+	value, _, _, err := u.api.Query(ctx, "1", at)
+	if err != nil {
+		return err
+	}
+	if one, ok := value.(*model.Scalar); !ok || one.Value != 1 {
+		return fmt.Errorf("%s answered the query \"1\" with something else: this is not Prometheus's API: is the path in --prometheus-url right?", u.described.Address)
+	}
+	return nil
 }
 
 // checkTimeout is long for a query of nothing, and short for somebody who mistyped a URL.
