@@ -47,7 +47,7 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 		return err
 	}
 	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: workers}
-	r, err := read(ctx, std, usage, plan)
+	r, err := read(ctx, std, usage, plan, o.queryTimeout)
 	if err != nil {
 		return err
 	}
@@ -57,9 +57,9 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 
 // read runs the plan. It asks the server something cheap first: one that cannot be reached is then said
 // once, at once.
-func read(ctx context.Context, std streams, usage *usageSource, plan scan.Plan) (report.Report, error) {
+func read(ctx context.Context, std streams, usage *usageSource, plan scan.Plan, queryTimeout time.Duration) (report.Report, error) {
 	if len(plan.Containers) > 0 {
-		if err := usage.check(ctx, plan.Window.Until); err != nil {
+		if err := usage.check(ctx, plan.Window.Until, queryTimeout); err != nil {
 			return report.Report{}, err
 		}
 	}

@@ -80,17 +80,32 @@ func (u *usageSource) endedBefore(w recommender.Window) (warning string, yes boo
 }
 
 // check asks for the cheapest thing there is.
-func (u *usageSource) check(ctx context.Context, at time.Time) error {
-	ctx, cancel := context.WithTimeoutCause(ctx, checkTimeout, errors.New("no answer to a query of nothing"))
+func (u *usageSource) check(ctx context.Context, at time.Time, queryTimeout time.Duration) error {
+	timeout := min(queryTimeout, checkTimeout)
+	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer to the query \"1\" within %s", timeout))
 	defer cancel()
 	value, _, _, err := u.api.Query(ctx, "1", at)
+	if cause := context.Cause(ctx); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("asking %s: %w", u.described.Address, cause)
+	}
 	if err != nil {
 		return err
 	}
-	if one, ok := value.(*model.Scalar); !ok || one.Value != 1 {
+	if !isOne(value) {
 		return fmt.Errorf("%s answered the query \"1\" with something else: this is not Prometheus's API: is the path in --prometheus-url right?", u.described.Address)
 	}
 	return nil
+}
+
+// isOne tells the answer to the query "1". VictoriaMetrics gives a vector where Prometheus gives a scalar.
+func isOne(value model.Value) bool {
+	switch v := value.(type) {
+	case *model.Scalar:
+		return v.Value == 1
+	case model.Vector:
+		return len(v) == 1 && v[0].Value == 1
+	}
+	return false
 }
 
 // checkTimeout is long for a query of nothing, and short for somebody who mistyped a URL.
