@@ -43,10 +43,31 @@ func (c *client) Do(ctx context.Context, req *http.Request) (*http.Response, []b
 	if err != nil {
 		return resp, nil, c.transportError(ctx, err)
 	}
-	if resp.StatusCode/100 == 2 && bytes.HasPrefix(bytes.TrimLeft(body, " \t\r\n"), []byte("{")) {
+	if resp.StatusCode/100 == 2 && isAnswer(body) {
 		return resp, body, nil
 	}
 	return resp, nil, c.refusal(resp, body)
+}
+
+// isAnswer tells an answer of Prometheus's API from any other JSON, which client_golang would take for one
+// without data. A long one is known by its first field: nobody sends so much that means nothing.
+func isAnswer(body []byte) bool {
+	const long = 64 << 10
+	if len(body) > long {
+		begin := bytes.TrimSpace(body[:256])
+		return bytes.HasPrefix(begin, []byte("{")) && (bytes.Contains(begin, []byte(`"status"`)) || bytes.Contains(begin, []byte(`"data"`)))
+	}
+	if !bytes.HasPrefix(bytes.TrimSpace(body), []byte("{")) {
+		return false
+	}
+	var answer struct {
+		Status string
+		Data   json.RawMessage
+	}
+	if json.Unmarshal(body, &answer) != nil {
+		return true // client_golang says what is wrong with it
+	}
+	return answer.Status == "error" || answer.Status == "success" && len(answer.Data) > 0
 }
 
 // transportError is why there is no answer.

@@ -50,8 +50,14 @@ func pointsPerSlice(points int, step time.Duration) int {
 	return max(1, min(points, int(maxSpan/step), maxPoints))
 }
 
+// Unnamed says whether a request for so many containers, the most that a namespace has, stays within what one
+// request may return, so that its pods need not be named.
+func Unnamed(containers int, w recommender.Window) bool {
+	return containers*pointsPerSlice(w.Points(), w.Step) <= samplesPerRequest
+}
+
 // groups splits the batch's pods so that a request's samples are bounded. Without pods there is one group, nil,
-// and what bounds a request is its slice of time.
+// and whoever asked for it has seen to it: Unnamed.
 func (rd *reading) groups() [][]string {
 	if rd.batch.Pods == nil {
 		return [][]string{nil}

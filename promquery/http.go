@@ -78,19 +78,27 @@ func (h *HTTP) String() string { return h.address }
 // Query is v1.API's.
 func (h *HTTP) Query(ctx context.Context, query string, ts time.Time, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
 	value, warnings, infos, err := h.api.Query(ctx, query, ts, opts...)
-	return value, warnings, infos, h.clean(ctx, err)
+	return value, cleaned(h, warnings), cleaned(h, infos), h.clean(ctx, err)
 }
 
 // QueryRange is v1.API's.
 func (h *HTTP) QueryRange(ctx context.Context, query string, r v1.Range, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
 	value, warnings, infos, err := h.api.QueryRange(ctx, query, r, opts...)
-	return value, warnings, infos, h.clean(ctx, err)
+	return value, cleaned(h, warnings), cleaned(h, infos), h.clean(ctx, err)
 }
 
 // Series is v1.API's.
 func (h *HTTP) Series(ctx context.Context, matches []string, start, end time.Time, opts ...v1.Option) ([]model.LabelSet, v1.Warnings, v1.Infos, error) {
 	sets, warnings, infos, err := h.api.Series(ctx, matches, start, end, opts...)
-	return sets, warnings, infos, h.clean(ctx, err)
+	return sets, cleaned(h, warnings), cleaned(h, infos), h.clean(ctx, err)
+}
+
+// cleaned are what a server remarks, without the credentials that it may repeat.
+func cleaned[L ~[]string](h *HTTP, remarks L) L {
+	for i, r := range remarks {
+		remarks[i] = excerpt(h.secrets.hide(r))
+	}
+	return remarks
 }
 
 // parseURL checks the address. Its errors do not repeat one that may hold credentials.

@@ -70,6 +70,9 @@ func TestFaults(t *testing.T) {
 		"400":             {answer(400, "application/json", `{"status":"error","errorType":"bad_data","error":"invalid parameter"}`), "URL answered 400 Bad Request: bad_data: invalid parameter"},
 		"error with 200":  {answer(200, "application/json", `{"status":"error","errorType":"execution","error":"no"}`), "URL answered what is not a result of Prometheus's API: no"},
 		"other json":      {answer(200, "application/json", `{"status":"success","data":7}`), "URL answered what is not a result of Prometheus's API: json: cannot unmarshal number into Go struct field apiResponse.data of type []model.LabelSet"},
+		"empty object":    {answer(200, "application/json", `{}`), "URL answered 200 OK: {}: this is not Prometheus's API: is the path in --prometheus-url right?"},
+		"no data field":   {answer(200, "application/json", `{"status":"success"}`), `URL answered 200 OK: {"status":"success"}: this is not Prometheus's API: is the path in --prometheus-url right?`},
+		"long other json": {answer(200, "application/json", `{"items":["`+strings.Repeat("x", 100_000)+`"]}`), `URL answered 200 OK: {"items":["` + strings.Repeat("x", 289) + "...: this is not Prometheus's API: is the path in --prometheus-url right?"},
 		"broken json":     {answer(200, "application/json", `{"status":"success","data":[{"a`), "URL answered what is not a result of Prometheus's API: unexpected end of JSON input"},
 		"login redirect":  {http.RedirectHandler("https://login.example/?token=x", http.StatusFound).ServeHTTP, "URL answered 302 Found: give the address that has /api/v1 as --prometheus-url, it redirects to https://login.example"},
 		"elsewhere":       {http.RedirectHandler("https://other.example/x", http.StatusTemporaryRedirect).ServeHTTP, "URL answered 307 Temporary Redirect: give the address that has /api/v1 as --prometheus-url, it redirects to https://other.example/x"},
@@ -94,6 +97,24 @@ func cut(w http.ResponseWriter, _ *http.Request) {
 }
 
 func hangUp(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }
+
+func TestRemarksHideSecrets(t *testing.T) {
+	server := httptest.NewServer(answer(200, "application/json",
+		`{"status":"success","data":{"resultType":"scalar","result":[0,"1"]},"warnings":["used `+secret+` \u001b[31mtwice\nhere"],"infos":["so did `+secret+`"]}`))
+	defer server.Close()
+	api, err := NewHTTP(HTTPOptions{URL: server.URL, Headers: []string{"Authorization: Bearer " + secret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, warnings, infos, err := api.Query(t.Context(), "1", time.Unix(0, 0))
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := append([]string(warnings), infos...)
+	if diff := cmp.Diff([]string{"used <hidden> [31mtwice; here", "so did <hidden>"}, got); diff != "" {
+		t.Errorf("remarks (-want +got):\n%s", diff)
+	}
+}
 
 func TestUnreachable(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -3,6 +3,7 @@ package tsdb
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"log/slog"
 	"math"
 	"os"
@@ -89,6 +90,7 @@ func blockNames(dir string) ([]string, error) {
 
 // blockSet are a folder's blocks, opened together.
 type blockSet struct {
+	dir     string
 	names   []string // of their folders
 	db      *promtsdb.DBReadOnly
 	readers []promtsdb.BlockReader
@@ -126,7 +128,7 @@ func openNamed(dir, sandbox string, names []string, l *slog.Logger) (*blockSet, 
 	if err != nil {
 		return nil, err
 	}
-	set := &blockSet{names: names, db: db, maxTime: math.MinInt64}
+	set := &blockSet{dir: dir, names: names, db: db, maxTime: math.MinInt64}
 	set.readers, err = db.Blocks()
 	if err != nil {
 		return set, damaged(err)
@@ -137,8 +139,14 @@ func openNamed(dir, sandbox string, names []string, l *slog.Logger) (*blockSet, 
 	return set, set.complete()
 }
 
+// unreadable is what to do about a file that is there and that we may not read.
+const unreadable = "read it as a user who may, or read a copy"
+
 func damaged(err error) error {
 	text := strings.Join(strings.Fields(err.Error()), " ")
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%s: %s", text, unreadable)
+	}
 	return fmt.Errorf("%s: the block is damaged: move it away, or read another snapshot", text)
 }
 
@@ -155,6 +163,10 @@ func (s *blockSet) complete() error {
 	}
 	for _, name := range s.names {
 		if !have[name] {
+			_, err := os.ReadFile(filepath.Join(s.dir, name, "meta.json"))
+			if errors.Is(err, fs.ErrPermission) {
+				return damaged(err)
+			}
 			return damaged(fmt.Errorf("block %s: its meta.json cannot be read", name))
 		}
 	}

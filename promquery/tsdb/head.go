@@ -58,8 +58,11 @@ type logError struct {
 
 // Error is one line.
 func (e logError) Error() string {
-	return fmt.Sprintf("its write-ahead log: %s: start Prometheus on it once, which repairs it, or read a snapshot",
-		strings.Join(strings.Fields(e.text), " "))
+	remedy := "start Prometheus on it once, which repairs it, or read a snapshot"
+	if errors.Is(e.err, fs.ErrPermission) {
+		remedy = unreadable
+	}
+	return fmt.Sprintf("its write-ahead log: %s: %s", strings.Join(strings.Fields(e.text), " "), remedy)
 }
 
 // Unwrap is why it cannot be read.
