@@ -114,12 +114,17 @@ func tooLittleData(j *judgement) {
 	}
 }
 
+// tooFewRuns counts the runs that the resource was measured in: one may be long enough for a sample of
+// memory and too short for a rate.
 func tooFewRuns(j *judgement) {
 	for r := range NumResources {
-		if len(j.history.Usage[r].Samples) > 0 && j.history.Runs < j.policy.MinRuns {
+		runs, noun := j.history.Runs, "run"
+		if r == CPU && j.history.RunsUnmeasured > 0 {
+			runs, noun = runs-j.history.RunsUnmeasured, "measured run"
+		}
+		if len(j.history.Usage[r].Samples) > 0 && runs < j.policy.MinRuns {
 			j.withhold(r)
-			j.note(r, GuardTooLittleData, "only %s in the window and %d are needed: wait, or read a longer --window",
-				Count(j.history.Runs, "run"), j.policy.MinRuns)
+			j.note(r, GuardTooLittleData, "only %s in the window and %d are needed: wait, or read a longer --window", Count(runs, noun), j.policy.MinRuns)
 		}
 	}
 }
@@ -145,10 +150,10 @@ const oomMargin = 1.2
 // that would raise the limit again at every run after a single kill.
 func oomKilled(j *judgement) {
 	kills := j.history.OOMKills
-	limit := &j.advice[Memory].Bounds.Limit
-	if _, ok := limit.Amount(); !ok || len(kills) == 0 {
+	if len(kills) == 0 {
 		return
 	}
+	limit := &j.advice[Memory].Bounds.Limit
 	reached, how := highestLimit(kills), "at a limit of "
 	if reached == 0 {
 		reached, how = j.history.Usage[Memory].highest(), "at a limit that was not recorded, after using "
@@ -159,7 +164,14 @@ func oomKilled(j *judgement) {
 		j.note(Memory, GuardOOMKilled, "%s: limit raised from %s to %s", killed, Memory.Quantity(from), Memory.Quantity(limit.amount))
 		return
 	}
-	j.note(Memory, GuardOOMKilled, "%s: the new limit is high enough", killed)
+	verdict := "the new limit is high enough"
+	switch {
+	case limit.IsUnset():
+		verdict = "there will be no limit"
+	case !limit.IsAdvice():
+		verdict = "the limit is left as it is"
+	}
+	j.note(Memory, GuardOOMKilled, "%s: %s", killed, verdict)
 }
 
 // highestLimit is the highest limit in force at a kill, 0 where none is known.

@@ -20,8 +20,8 @@ type Policy struct {
 // DefaultPolicy is P50 requests and P99 x 1.2 limits for both resources, with every guard.
 func DefaultPolicy() Policy {
 	rules := Rules{
-		Request: Rule{base: rulePercentile, quantile: 0.5, factor: 1},
-		Limit:   Rule{base: rulePercentile, quantile: 0.99, factor: 1.2},
+		Request: Rule{base: rulePercentile, percent: 50, factor: 1},
+		Limit:   Rule{base: rulePercentile, percent: 99, factor: 1.2},
 	}
 	return Policy{
 		Name:        "default",

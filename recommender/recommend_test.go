@@ -151,7 +151,16 @@ func TestGuards(t *testing.T) {
 				h.OOMKills = []OOMKill{{At: at, Limit: 64 * mi}}
 			},
 			policy:  func(t *testing.T, p *Policy) { p.Rules[Memory] = rules(t, "p50", "none") },
-			formula: Bounds{Set(100 * mi), Unset()}, want: Bounds{Set(100 * mi), Unset()},
+			formula: Bounds{Set(100 * mi), Unset()}, want: Bounds{Set(100 * mi), Unset()}, note: "oom-killed:there will be no limit",
+		},
+		{
+			name: "oom-killed tells of kills where the limit is kept", resource: Memory,
+			history: func(h *History) {
+				h.Usage[Memory] = usage(flat...)
+				h.OOMKills = []OOMKill{{At: at, Limit: 64 * mi}}
+			},
+			policy:  func(t *testing.T, p *Policy) { p.Rules[Memory] = rules(t, "p50", "keep") },
+			formula: Bounds{Request: Set(100 * mi)}, want: Bounds{Request: Set(100 * mi)}, note: "oom-killed:the limit is left as it is",
 		},
 		{
 			name: "floor of CPU", resource: CPU,
@@ -178,6 +187,12 @@ func TestGuards(t *testing.T) {
 			container: func(c *Container) { c.ID.Kind = "CronJob" },
 			history:   func(h *History) { h.Usage[Memory] = usage(100*mi, 100*mi); h.Runs = 2 },
 			formula:   bounds(100*mi, 120*mi), want: Bounds{}, note: "too-little-data:only 2 runs in the window and 3 are needed",
+		},
+		{
+			name: "too few runs with a rate", resource: CPU,
+			container: func(c *Container) { c.ID.Kind = "CronJob" },
+			history:   func(h *History) { h.Usage[CPU] = usage(0.1); h.Runs, h.RunsUnmeasured = 3, 2 },
+			formula:   bounds(0.1, 0.12), want: Bounds{}, note: "too-little-data:only 1 measured run in the window and 3 are needed",
 		},
 		{
 			name: "enough short runs cover little of a week", resource: Memory,
@@ -239,7 +254,7 @@ func TestGuards(t *testing.T) {
 			container: func(c *Container) { c.Spec[Memory] = bounds(64*mi, 64*mi) },
 			history:   func(h *History) { h.OOMKills = []OOMKill{{At: at, Limit: 64 * mi}} },
 			policy:    func(t *testing.T, p *Policy) { p.Rules[Memory] = rules(t, "none", "none") },
-			formula:   Bounds{}, want: Bounds{},
+			formula:   Bounds{}, want: Bounds{}, note: "oom-killed:OOM killed 1 time",
 		},
 		{
 			name: "samples that are no numbers", resource: Memory,

@@ -9,9 +9,9 @@ import (
 
 // Rule turns a Usage into one value. The zero Rule keeps what is declared.
 type Rule struct {
-	base     ruleBase
-	quantile float64 // of a percentile rule, 0 .. 1
-	factor   float64 // of the rules that measure; never 0
+	base    ruleBase
+	percent float64 // of a percentile rule, 0 .. 100
+	factor  float64 // of the rules that measure; never 0
 }
 
 type ruleBase uint8
@@ -72,7 +72,7 @@ func parseBase(s string) (Rule, error) {
 	if err != nil || percent < 0 || percent > 100 {
 		return Rule{}, fmt.Errorf("%q is not a percentile", s)
 	}
-	return Rule{base: rulePercentile, quantile: percent / 100, factor: 1}, nil
+	return Rule{base: rulePercentile, percent: percent, factor: 1}, nil
 }
 
 // parseNumber takes plain decimals alone: ParseFloat would also take "0x1p-2", "1e3", "inf" and "+1".
@@ -98,8 +98,7 @@ func (r Rule) String() string {
 	case ruleMax:
 		s = "max"
 	case rulePercentile:
-		// Through float32: 99.9/100*100 is 99.90000000000001.
-		s = "p" + strconv.FormatFloat(float64(float32(r.quantile*100)), 'f', -1, 32)
+		s = "p" + strconv.FormatFloat(r.percent, 'f', -1, 64)
 	}
 	if r.factor != 1 {
 		s += "*" + strconv.FormatFloat(r.factor, 'f', -1, 64)
@@ -117,7 +116,7 @@ func (r Rule) value(u Usage) Value {
 	case ruleMax:
 		return amount(u.highest() * r.factor)
 	case rulePercentile:
-		return amount(Quantile(r.quantile, u.Samples) * r.factor)
+		return amount(Quantile(r.percent/100, u.Samples) * r.factor)
 	default:
 		return NoAdvice()
 	}

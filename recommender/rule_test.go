@@ -7,7 +7,7 @@ import (
 
 func TestParseRule(t *testing.T) {
 	for text, want := range map[string]string{
-		"p50": "p50", "P99 * 1.2": "p99*1.2", "p99.9*1.05": "p99.9*1.05", "p0": "p0", "p100": "p100",
+		"p50": "p50", "P99 * 1.2": "p99*1.2", "p99.9*1.05": "p99.9*1.05", "p33.333333": "p33.333333", "p0": "p0", "p100": "p100",
 		"max*1.15": "max*1.15", "max": "max", "mean": "mean", "mean*2": "mean*2", "p50*1": "p50",
 		"none": "none", " keep ": "keep", "request": "request", "p95*0.5": "p95*0.5", "p99*1000": "p99*1000",
 	} {
