@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rightsize/rightsize/promquery"
 	"github.com/rightsize/rightsize/recommender"
@@ -17,7 +18,7 @@ func (s *scanner) explainGaps(ctx context.Context, rec *recommender.Recommendati
 		if rec.Evidence[r].Samples > 0 || hasNote(*advice, recommender.NoteRunsTooShort) {
 			continue
 		}
-		advice.Notes = append(advice.Notes, recommender.Note{Code: recommender.NoteNoData, Text: s.gap(ctx, rec.Container, r, p)})
+		advice.Notes = append(advice.Notes, recommender.Note{Code: recommender.NoteNoData, Text: s.gap(ctx, rec.Container, r, rec.Evidence[recommender.Memory].Samples, p)})
 	}
 }
 
@@ -25,7 +26,8 @@ func hasNote(a recommender.Advice, code string) bool {
 	return slices.ContainsFunc(a.Notes, func(n recommender.Note) bool { return n.Code == code })
 }
 
-func (s *scanner) gap(ctx context.Context, c recommender.Container, r recommender.Resource, p *pods) string {
+// gap is why there are no samples of a resource; memory is how many there are of memory.
+func (s *scanner) gap(ctx context.Context, c recommender.Container, r recommender.Resource, memory int, p *pods) string {
 	owned := p.owned[ref(c.ID)]
 	switch {
 	case len(p.index.Containers) == 0:
@@ -34,10 +36,39 @@ func (s *scanner) gap(ctx context.Context, c recommender.Container, r recommende
 		return fmt.Sprintf("no pod of %s has usage in the window%s; the namespace has usage of %s", c.ID.Ref(), scaledDown(c), p.workloads())
 	case !slices.ContainsFunc(owned, func(pod string) bool { return slices.Contains(p.index.Containers[pod], c.ID.Container) }):
 		return fmt.Sprintf("its pods (%s) ran no container %s in the window, but %s", firstOf(owned, 3), c.ID.Container, strings.Join(p.containersOf(owned), ", "))
+	case r == recommender.CPU && memory > 0:
+		return fmt.Sprintf("no two samples of %s within --rate-window %s: make it at least twice the scrape interval", promquery.MetricOf(r),
+			recommender.ShortDuration(s.plan.Window.RateWindow))
 	default:
 		return fmt.Sprintf("no samples of %s for container %s of its pods (%s) on the grid of %s", promquery.MetricOf(r), c.ID.Container, firstOf(owned, 3),
 			recommender.ShortDuration(s.plan.Window.Step))
 	}
+}
+
+// shortData warns of a window that begins before all data: the percentiles are then those of a shorter time,
+// which the window's own line would hide. Workloads may all be young, so a look at who else was there decides;
+// if that fails, what has been read says nothing worse than before.
+func (s *scanner) shortData(ctx context.Context, r Result) string {
+	w := s.plan.Window
+	var longest time.Duration
+	for _, item := range r.Items {
+		if item.RunsToCompletion() {
+			continue
+		}
+		for res := range recommender.NumResources {
+			longest = max(longest, item.Evidence[res].Covered)
+		}
+	}
+	if longest == 0 || longest >= w.Length*9/10 {
+		return ""
+	}
+	first := w
+	first.Until, first.Length = w.Start().Add(w.Length/10), w.Length/10
+	if names, err := s.source.Namespaces(ctx, first); err != nil || len(names) > 0 {
+		return ""
+	}
+	return fmt.Sprintf("nothing has samples in the first tenth of the window of %s, and no container for more than %s: the data may be shorter than --window",
+		recommender.ShortDuration(w.Length), recommender.ShortDuration(longest))
 }
 
 func scaledDown(c recommender.Container) string {

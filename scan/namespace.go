@@ -23,12 +23,12 @@ type pods struct {
 // scanNamespace fills n in.
 func (s *scanner) scanNamespace(ctx context.Context, n *namespaceScan) {
 	index, err := s.source.Index(ctx, n.name, s.plan.Window)
+	n.warnings = append(n.warnings, index.Warnings...)
 	if err != nil {
 		n.fail(n.containers, err)
 		s.stepDone(n.name)
 		return
 	}
-	n.warnings = append(n.warnings, index.Warnings...)
 	p := sortOut(index, s.plan.Declared[n.name])
 	n.ownership = p.counts
 	n.warnings = append(n.warnings, p.warnings(n.name)...)
@@ -74,6 +74,14 @@ func sortOut(index promquery.Index, declared []workload.Workload) *pods {
 		slices.Sort(names)
 	}
 	return p
+}
+
+// containers counts the namespace's containers with usage, over all its pods.
+func (p *pods) containers() (n int) {
+	for _, names := range p.index.Containers {
+		n += len(names)
+	}
+	return n
 }
 
 func (p *pods) declare(w workload.Workload) {
@@ -122,10 +130,7 @@ func ref(id recommender.ID) workload.Ref {
 // batches groups whole workloads, in order, until a batch has enough pods. A workload's pods are never
 // split: a percentile of them all needs all their samples together.
 func (s *scanner) batches(n *namespaceScan, p *pods) []batch {
-	most := s.plan.PodsPerBatch
-	if most <= 0 {
-		most = DefaultPodsPerBatch
-	}
+	most := s.plan.podsPerBatch()
 	var all []batch
 	var current batch
 	for i, c := range n.containers {
@@ -142,10 +147,11 @@ func (s *scanner) batches(n *namespaceScan, p *pods) []batch {
 }
 
 // selection is the batch as the source is asked for it: without naming pods where most of the namespace's
-// are wanted anyway, since every name makes the query longer and saves the server nothing.
-func (b batch) selection(namespace string, p *pods, runs map[workload.Ref]bool) promquery.Batch {
+// are wanted anyway, since every name makes the query longer and saves the server nothing. A namespace too
+// big for one request is always asked for by names, which can be split.
+func (b batch) selection(namespace string, p *pods, w recommender.Window, runs map[workload.Ref]bool) promquery.Batch {
 	sel := promquery.Batch{Namespace: namespace, Pods: b.pods, Runs: make(map[string]bool)}
-	if 2*len(b.pods) >= len(p.index.Containers) {
+	if 2*len(b.pods) >= len(p.index.Containers) && promquery.Unnamed(p.containers(), w) {
 		sel.Pods = nil
 	}
 	for _, pod := range b.pods {
@@ -163,14 +169,14 @@ func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b ba
 	}
 	histories := newPool(s.plan.Window, b, p)
 	if len(b.pods) > 0 {
-		facts, err := s.source.Read(ctx, b.selection(n.name, p, runs), s.plan.Window, histories.addSeries)
+		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, runs), s.plan.Window, histories.addSeries)
+		n.warnings = appendNew(n.warnings, facts.Warnings)
 		if err != nil {
 			n.fail(b.containers, err)
 			return
 		}
 		histories.addFacts(facts)
 		n.queries = appendNew(n.queries, facts.Queries)
-		n.warnings = appendNew(n.warnings, facts.Warnings)
 	}
 	for _, c := range b.containers {
 		rec := recommender.Recommend(c, histories.history(c.ID), s.plan.Policy)

@@ -22,12 +22,25 @@ type Plan struct {
 	Declared map[string][]workload.Workload
 
 	Workers      int // batches read at once; at least 1
-	PodsPerBatch int // bounds what one batch holds in memory; 0 is DefaultPodsPerBatch
+	PodsPerBatch int // bounds what one batch holds in memory; 0 is what samplesPerBatch allows
 }
 
-// DefaultPodsPerBatch keeps the samples of a batch near 64 MiB: 1,000 pods of two containers, all of them
-// there for a whole week of 5 minutes, are 2 x 4 million samples of 8 bytes.
-const DefaultPodsPerBatch = 1000
+const (
+	// maxPodsPerBatch is how many pods a batch has at most.
+	maxPodsPerBatch = 1000
+
+	// samplesPerBatch keeps the samples of a batch near 64 MiB: 1,000 pods of two containers, all of them there
+	// for a whole week of 5 minutes, are 2 x 2 x 2 million samples of 8 bytes.
+	samplesPerBatch = maxPodsPerBatch * 2016
+)
+
+// podsPerBatch is the fewer the finer the grid is.
+func (p Plan) podsPerBatch() int {
+	if p.PodsPerBatch > 0 {
+		return p.PodsPerBatch
+	}
+	return min(max(samplesPerBatch/p.Window.Points(), 1), maxPodsPerBatch)
+}
 
 // Item is what came of one container: a recommendation, or the error that kept it from being one. With
 // an error the recommendation holds what is declared and nothing else.
@@ -87,7 +100,11 @@ func Run(ctx context.Context, src Source, plan Plan, progress Progress) (Result,
 	if err := ctx.Err(); err != nil {
 		return Result{}, fmt.Errorf("reading usage: %w", context.Cause(ctx))
 	}
-	return s.collect(namespaces), nil
+	r := s.collect(namespaces)
+	if warning := s.shortData(ctx, r); warning != "" {
+		r.Warnings = append(r.Warnings, warning)
+	}
+	return r, nil
 }
 
 // scanner is the state that the workers share.

@@ -30,12 +30,20 @@ type fake struct {
 	facts  promquery.Facts
 	broken map[string]error // by namespace, or by pod
 	block  chan struct{}    // Read waits for it, or for the context
+	begins time.Time        // of all data
+
+	namespaces []string // those with data before begins
+
+	noRates bool // the rate window is too short for any
 
 	mu      sync.Mutex
 	batches []promquery.Batch
 }
 
-func (f *fake) Namespaces(context.Context, recommender.Window) ([]string, error) {
+func (f *fake) Namespaces(_ context.Context, w recommender.Window) ([]string, error) {
+	if f.begins.After(w.Until) {
+		return f.namespaces, nil
+	}
 	return slices.Sorted(maps.Keys(f.usage)), nil
 }
 
@@ -80,6 +88,9 @@ func (f *fake) hand(c promquery.Container, used float64, w recommender.Window, v
 		for _, half := range [][2]int{{1, w.Points() / 2}, {w.Points()/2 + 1, w.Points()}} {
 			s := promquery.Series{Pod: c.Pod, Container: c.Name, Resource: recommender.Resource(r)}
 			for k := half[0]; k <= half[1]; k++ {
+				if w.Time(k).Before(f.begins) || f.noRates && s.Resource == recommender.CPU {
+					continue
+				}
 				s.Points = append(s.Points, k)
 				s.Values = append(s.Values, used*unit)
 			}
@@ -322,6 +333,61 @@ func TestGapsAreExplained(t *testing.T) {
 	}
 	if want := (scan.Ownership{ByName: 1, Unknown: 1}); result.Ownership != want {
 		t.Errorf("ownership = %+v, want %+v", result.Ownership, want)
+	}
+}
+
+func TestTooShortRateWindowIsNamed(t *testing.T) {
+	src := &fake{noRates: true, usage: map[string]map[promquery.Container]float64{"shop": used("db-0/pg=50")}}
+	got := item(t, mustRun(t, src, declare("shop/StatefulSet/db:pg")), "db/pg").Advice[recommender.CPU].Notes
+	const want = "no two samples of container_cpu_usage_seconds_total within --rate-window 5m: make it at least twice the scrape interval"
+	if len(got) != 1 || got[0].Text != want {
+		t.Errorf("notes = %q, want %q", got, want)
+	}
+}
+
+// A window that begins before all data is said; young workloads and runs among older neighbours are none.
+func TestShortDataIsSaid(t *testing.T) {
+	const want = "nothing has samples in the first tenth of the window of 7d, and no container for more than 3h5m: the data may be shorter than --window"
+	src := &fake{begins: window().Until.Add(-3 * time.Hour), usage: map[string]map[promquery.Container]float64{"shop": used("db-0/pg=50", "once-bbbbb/job=1")}}
+	plan := declare("shop/StatefulSet/db:pg")
+	if got := mustRun(t, src, plan).Warnings; !slices.Equal(got, []string{want}) {
+		t.Errorf("warnings = %q, want %q", got, want)
+	}
+	if got := mustRun(t, src, declare("shop/Job/once:job")).Warnings; len(got) != 0 {
+		t.Errorf("warnings = %q, want none for a run", got)
+	}
+	src.namespaces = []string{"older"}
+	if got := mustRun(t, src, plan).Warnings; len(got) != 0 {
+		t.Errorf("warnings = %q, want none: others were there from the beginning", got)
+	}
+}
+
+// The finer the grid, the fewer pods a batch holds, and a big namespace is never asked for as a whole.
+func TestBatchesAreBoundedBySamples(t *testing.T) {
+	src := &fake{usage: map[string]map[promquery.Container]float64{"shop": {}}}
+	var texts []string
+	for i := range 40 {
+		name := fmt.Sprintf("w%d", i)
+		texts = append(texts, "shop/StatefulSet/"+name+":c")
+		src.usage["shop"][promquery.Container{Pod: name + "-0", Name: "c"}] = 1
+	}
+	plan := declare(texts...)
+	plan.Window.Length, plan.Window.Step = 24*time.Hour, 10*time.Second // 8,640 points: 233 pods of two million samples
+	mustRun(t, src, plan)
+	if len(src.batches) != 1 || len(src.batches[0].Pods) != 40 {
+		t.Errorf("%d batches, the first of %d pods; want one that names all 40: 345,600 samples are too many for one request", len(src.batches), len(src.batches[0].Pods))
+	}
+	src.batches = nil
+	plan.Window.Step = time.Second // 86,400 points: 23 pods
+	mustRun(t, src, plan)
+	if len(src.batches) != 2 {
+		t.Errorf("%d batches at a step of 1s, want 2", len(src.batches))
+	}
+	src.batches = nil
+	plan.Window = window()
+	mustRun(t, src, plan)
+	if len(src.batches) != 1 || src.batches[0].Pods != nil {
+		t.Errorf("batches = %v, want one without names", src.batches)
 	}
 }
 
