@@ -40,7 +40,7 @@ func csvRow(item scan.Item, r recommender.Resource) []string {
 	spec, advice, e := item.Spec[r], item.Advice[r], item.Evidence[r]
 	row := []string{
 		item.ID.Namespace, item.ID.Kind, item.ID.Workload, item.ID.Container, r.String(),
-		strconv.Itoa(Replicas(item, r)), string(StatusOf(item, r)),
+		strconv.Itoa(Replicas(item)), string(StatusOf(item, r)),
 	}
 	for _, v := range []recommender.Value{
 		spec.Request, advice.Formula.Request, advice.Bounds.Request,

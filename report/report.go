@@ -6,7 +6,6 @@ import (
 	"io"
 	"slices"
 	"strings"
-	"time"
 
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/scan"
@@ -81,32 +80,46 @@ type Failure struct {
 // of Jobs and CronJobs count while they are active only.
 type Total struct {
 	Now, After float64
-	Unset      int // containers that request nothing now: they count as 0
+	Unset      int // containers that request nothing now, and have no limit either: they count as 0
+	Uncounted  int // containers of which neither the declaration nor the samples tell how many there are
 }
 
-// Totals sums requests over replicas. Where there is no advice, what is declared stays.
+// Totals sums requests over replicas. Where there is no advice, what is declared stays. A container with a
+// limit and no request requests its limit, as Kubernetes has it
+// (https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/).
 func (r Report) Totals() (totals [recommender.NumResources]Total) {
 	for _, item := range r.Items {
 		for res := range recommender.NumResources {
-			now := item.Spec[res].Request
-			after, _ := item.Advice[res].Bounds.Request.Or(now).Amount()
-			before, declared := now.Amount()
-			n := float64(Replicas(item, res))
-			totals[res].Now += before * n
-			totals[res].After += after * n
+			spec, advice := item.Spec[res], item.Advice[res].Bounds
+			before, declared := Requested(spec).Amount()
+			after, _ := Requested(recommender.Bounds{Request: advice.Request.Or(spec.Request), Limit: advice.Limit.Or(spec.Limit)}).Amount()
+			n := Replicas(item)
+			totals[res].Now += before * float64(n)
+			totals[res].After += after * float64(n)
 			if !declared && n > 0 {
 				totals[res].Unset++
+			}
+			if item.Replicas == recommender.UnknownReplicas && n == 0 {
+				totals[res].Uncounted++
 			}
 		}
 	}
 	return totals
 }
 
+// Requested is what the scheduler reserves: the request, or where there is none the limit.
+func Requested(b recommender.Bounds) recommender.Value {
+	if _, ok := b.Request.Amount(); !ok {
+		return b.Limit
+	}
+	return b.Request
+}
+
 // Replicas is the number of pods that a container's request counts for: as declared, or as seen at the end
 // of the window where a declaration cannot say.
-func Replicas(item scan.Item, r recommender.Resource) int {
+func Replicas(item scan.Item) int {
 	if item.Replicas == recommender.UnknownReplicas {
-		return item.Evidence[r].Running
+		return max(item.Evidence[recommender.CPU].Running, item.Evidence[recommender.Memory].Running)
 	}
 	return item.Replicas
 }
@@ -156,30 +169,10 @@ func Lookup(name string) (Format, error) {
 
 // New puts together what a scan found and what it was made from.
 func New(result scan.Result, source Source, w recommender.Window, p recommender.Policy) Report {
-	r := Report{
+	return Report{
 		Source: source, Window: w, Policy: p, Items: result.Items,
 		Ownership: result.Ownership, Queries: result.Queries, Warnings: result.Warnings,
 	}
-	if warning := r.shortData(); warning != "" {
-		r.Warnings = append(r.Warnings, warning)
-	}
-	return r
-}
-
-// shortData warns of a window that begins before all data: the percentiles are then those of a shorter
-// time, which the window's own line would hide. A step may always be missing.
-func (r Report) shortData() string {
-	var longest time.Duration
-	for _, item := range r.Items {
-		for res := range recommender.NumResources {
-			longest = max(longest, item.Evidence[res].Covered)
-		}
-	}
-	if longest == 0 || longest >= r.Window.Length*9/10 {
-		return ""
-	}
-	return fmt.Sprintf("no container has samples for more than %s of the window of %s: the data may be shorter than --window",
-		recommender.ShortDuration(longest), recommender.ShortDuration(r.Window.Length))
 }
 
 // Succeeded says whether anything could be read.

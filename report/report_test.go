@@ -223,6 +223,36 @@ func TestTotals(t *testing.T) {
 	}
 }
 
+// A limit without a request is requested by Kubernetes: counting nothing for it showed savings as increases.
+func TestLimitWithoutRequestIsRequested(t *testing.T) {
+	limitOnly := recommender.Bounds{Request: recommender.Unset(), Limit: recommender.Set(2)}
+	item := scan.Item{Recommendation: recommender.Recommendation{Container: declared("Deployment", "web", "app", 3, limitOnly, none())}}
+	item.Advice[recommender.CPU].Bounds = bounds(0.5, 1)
+	r := Report{Items: []scan.Item{item}, Window: week()}
+	if got, want := r.Totals()[recommender.CPU], (Total{Now: 6, After: 1.5}); got != want {
+		t.Errorf("totals = %+v, want %+v", got, want)
+	}
+	if got := render(t, "table", r, Options{}); !strings.Contains(got, "none (=2) -> 500m     -75%") {
+		t.Errorf("the table does not show what is requested now:\n%s", got)
+	}
+	r.Items[0].Advice[recommender.CPU].Bounds = recommender.Bounds{}
+	if got, want := r.Totals()[recommender.CPU], (Total{Now: 6, After: 6}); got != want {
+		t.Errorf("totals without advice = %+v, want %+v", got, want)
+	}
+}
+
+func TestPodsAreCountedOnceForBothResources(t *testing.T) {
+	item := scan.Item{Recommendation: recommender.Recommendation{Container: declared("DaemonSet", "agent", "agent", recommender.UnknownReplicas, bounds(1, 1), bounds(mi, mi))}}
+	r := Report{Items: []scan.Item{item}, Window: week()}
+	if got := r.Totals()[recommender.CPU]; got.Uncounted != 1 || got.Now != 0 {
+		t.Errorf("cpu = %+v, want one container that could not be counted", got)
+	}
+	r.Items[0].Evidence[recommender.Memory].Running = 4
+	if got := r.Totals()[recommender.CPU]; got.Uncounted != 0 || got.Now != 4 {
+		t.Errorf("cpu = %+v, want 4 cores, the pods having been seen by their memory", got)
+	}
+}
+
 func TestFailuresAreCounted(t *testing.T) {
 	r := sample()
 	if f := r.Failures(); len(f) != 1 || f[0].Containers != 1 || !r.Succeeded() {
@@ -231,18 +261,6 @@ func TestFailuresAreCounted(t *testing.T) {
 	r.Items = []scan.Item{r.Items[2], r.Items[2]}
 	if f := r.Failures(); len(f) != 1 || f[0].Containers != 2 || r.Succeeded() {
 		t.Errorf("failures = %v, succeeded %v", f, r.Succeeded())
-	}
-}
-
-func TestShortDataIsSaid(t *testing.T) {
-	r := sample()
-	result := scan.Result{Items: r.Items[5:]}
-	got := New(result, r.Source, r.Window, r.Policy).Warnings
-	if want := "no container has samples for more than 3h of the window of 7d: the data may be shorter than --window"; len(got) != 1 || got[0] != want {
-		t.Errorf("warnings = %q, want %q", got, want)
-	}
-	if got := New(scan.Result{Items: r.Items}, r.Source, r.Window, r.Policy).Warnings; got != nil {
-		t.Errorf("warnings = %q, want none: one container has the whole week", got)
 	}
 }
 
@@ -268,8 +286,9 @@ func TestChange(t *testing.T) {
 		{set(1), recommender.Unset(), "removed"},
 		{set(1), recommender.NoAdvice(), ""},
 		{recommender.Unset(), recommender.Unset(), "="},
+		{set(0.001), set(2), ">+999%"},
 	} {
-		if got := diff(recommender.CPU, c.now, c.after)[1].text; got != c.want {
+		if got := diff(recommender.CPU, quantity(recommender.CPU, c.now), c.now, c.after)[1].text; got != c.want {
 			t.Errorf("change from %v to %v = %q, want %q", c.now, c.after, got, c.want)
 		}
 	}

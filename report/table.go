@@ -85,27 +85,38 @@ func (t table) row(item scan.Item, r recommender.Resource) []cell {
 		row = append(plain(item.ID.Namespace), row...)
 	}
 	spec, advice := item.Spec[r], item.Advice[r].Bounds
-	row = append(row, diff(r, spec.Request, advice.Request)...)
-	row = append(row, diff(r, spec.Limit, advice.Limit)...)
+	row = append(row, diff(r, requestNow(r, spec), Requested(spec), advice.Request)...)
+	row = append(row, diff(r, quantity(r, spec.Limit), spec.Limit, advice.Limit)...)
 	if t.wide {
 		row = append(row, plain(t.evidence(item, r)...)...)
 	}
 	return append(row, codes(item, r))
 }
 
-// diff is "500m -> 62m" and "-88%".
-func diff(r recommender.Resource, now, after recommender.Value) []cell {
+// requestNow is what is declared, and where that is only a limit what Kubernetes makes of it: "none (=2)".
+func requestNow(r recommender.Resource, spec recommender.Bounds) string {
+	if _, ok := Requested(spec).Amount(); ok && Requested(spec) != spec.Request {
+		return "none (=" + quantity(r, spec.Limit) + ")"
+	}
+	return quantity(r, spec.Request)
+}
+
+// diff is "500m -> 62m" and "-88%". text is the value now as it is shown.
+func diff(r recommender.Resource, text string, now, after recommender.Value) []cell {
 	if !after.IsAdvice() {
-		return []cell{{text: quantity(r, now)}, {right: true}}
+		return []cell{{text: text}, {right: true}}
 	}
 	if now == after {
-		return []cell{{text: quantity(r, now)}, {text: "=", right: true}}
+		if text != quantity(r, now) {
+			text += " -> " + quantity(r, after)
+		}
+		return []cell{{text: text}, {text: "=", right: true}}
 	}
 	c := cell{text: change(now, after), color: yellow, right: true}
 	if strings.HasPrefix(c.text, "-") {
 		c.color = green
 	}
-	return []cell{{text: quantity(r, now) + " -> " + quantity(r, after)}, c}
+	return []cell{{text: text + " -> " + quantity(r, after)}, c}
 }
 
 // quantity is "none" where there is no request or limit.
@@ -139,8 +150,14 @@ func percent(from, to float64) string {
 	if math.Abs(p) < 1 {
 		return fmt.Sprintf("%+.1f%%", p)
 	}
+	if p > maxPercent {
+		return fmt.Sprintf(">+%d%%", maxPercent)
+	}
 	return fmt.Sprintf("%+.0f%%", p)
 }
+
+// maxPercent is the greatest increase that is shown as it is: beyond it the column says nothing but "a lot".
+const maxPercent = 999
 
 func (t table) evidence(item scan.Item, r recommender.Resource) []string {
 	e := item.Evidence[r]
@@ -224,7 +241,10 @@ func total(r recommender.Resource, t Total) string {
 		s += " (" + percent(t.Now, t.After) + ")"
 	}
 	if t.Unset > 0 {
-		s += fmt.Sprintf(", counting none for %s without a request", recommender.Count(t.Unset, "container"))
+		s += fmt.Sprintf(", counting none for %s without request and limit", recommender.Count(t.Unset, "container"))
+	}
+	if t.Uncounted > 0 {
+		s += fmt.Sprintf(", without %s whose pods could not be counted", recommender.Count(t.Uncounted, "container"))
 	}
 	return s
 }

@@ -64,7 +64,8 @@ type wireOwnership struct {
 type wireTotal struct {
 	RequestedNow      float64 `json:"requestedNow"`
 	RequestedAfter    float64 `json:"requestedAfter"`
-	ContainersWithout int     `json:"containersWithoutRequest"`
+	ContainersWithout int     `json:"containersWithoutRequest"`      // without a limit either, which would count as one
+	Uncounted         int     `json:"containersUncounted,omitempty"` // whose pods could not be counted
 }
 
 type wireContainer struct {
@@ -165,7 +166,7 @@ func toWire(r Report) wireReport {
 		Warnings:   orEmpty(r.Warnings),
 	}
 	for res, t := range r.Totals() {
-		out.Totals[recommender.Resource(res).String()] = wireTotal{t.Now, t.After, t.Unset}
+		out.Totals[recommender.Resource(res).String()] = wireTotal{t.Now, t.After, t.Unset, t.Uncounted}
 	}
 	for _, item := range r.Items {
 		out.Containers = append(out.Containers, itemToWire(item))
