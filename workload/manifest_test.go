@@ -244,6 +244,12 @@ func TestLoadErrors(t *testing.T) {
 			`DIR/a.yaml:2: deployment/web: spec.template.spec.containers[1].resources.limits.memory: -1Gi is negative`,
 		},
 		{
+			"negative replicas",
+			map[string]string{"a.yaml": strings.Replace(web, "spec: {", "spec: {replicas: -1, ", 1)},
+			"",
+			"DIR/a.yaml:1: deployment/web: spec.replicas is -1: want 0 or more",
+		},
+		{
 			"wrong type",
 			map[string]string{"a.yaml": strings.Replace(web, "spec: {", "spec: {replicas: two, ", 1)},
 			"",

@@ -357,12 +357,15 @@ func podSpecPath(kind string) []string {
 	}
 }
 
-// checkQuantities looks at requests and limits before anything is decoded into types, whose errors do not
+// checkQuantities looks at replicas, requests and limits before anything is decoded into types, whose errors do not
 // say where they are.
 func checkQuantities(at place, ref Ref, data []byte) error {
 	var object any
 	if err := strictjson.UnmarshalCaseSensitivePreserveInts(data, &object); err != nil {
 		return at.errorf("%s: %w", ref, err)
+	}
+	if n, ok := get(get(object, "spec"), "replicas").(int64); ok && n < 0 {
+		return at.errorf("%s: spec.replicas is %d: want 0 or more", ref, n)
 	}
 	path := podSpecPath(ref.Kind)
 	for _, field := range path {
