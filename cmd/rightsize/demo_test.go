@@ -11,7 +11,9 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
+	"time"
 
 	"github.com/rightsize/rightsize/testdata/promserver"
 	"github.com/rightsize/rightsize/testdata/shop"
@@ -61,6 +63,79 @@ func testSignal(t *testing.T, demo string, signal os.Signal, want int) {
 	if want := "rightsize: stopped by " + signal.String() + "\n"; stderr.String() != want {
 		t.Errorf("stderr = %q, want %q", stderr, want)
 	}
+}
+
+// However a command ends, its temporary folder goes, and a signal is heeded though standard input is silent.
+func testNothingLeft(t *testing.T, demo string) {
+	folder := []string{"-n", "shop", "--tsdb", filepath.Join(demo, "tsdb"), "--until", shop.Until.Format("2006-01-02T15:04:05Z07:00")}
+	for name, c := range map[string]struct {
+		args []string
+		end  func(*testing.T, *exec.Cmd) // after the folder has been opened
+		want int
+	}{
+		"at the end":    {args: append(folder, "-f", filepath.Join(demo, "manifests")), want: 0},
+		"closed output": {args: append(folder, "-f", filepath.Join(demo, "manifests"), "-o", "json"), want: 141},
+		"hangup":        {args: append(folder, "-f", "-"), end: signalled(syscall.SIGHUP), want: 129},
+		"interrupt":     {args: append(folder, "-f", "-"), end: signalled(os.Interrupt), want: 130},
+	} {
+		t.Run(name, func(t *testing.T) {
+			temporary := t.TempDir()
+			cmd := exec.Command("rightsize", c.args...)
+			cmd.Env = append(os.Environ(), "TMPDIR="+temporary)
+			stderr := new(bytes.Buffer)
+			cmd.Stderr = stderr
+			silent, stdin, err := os.Pipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer stdin.Close()
+			cmd.Stdin = silent
+			if c.want == 141 {
+				reader, writer, err := os.Pipe()
+				if err != nil {
+					t.Fatal(err)
+				}
+				cmd.Stdout = writer
+				reader.Close()
+			}
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			if c.end != nil {
+				waitForEntry(t, temporary)
+				c.end(t, cmd)
+			}
+			if code := exitOf(t, cmd.Wait()); code != c.want {
+				t.Errorf("exit %d, want %d; stderr %s", code, c.want, stderr)
+			}
+			if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+				t.Errorf("left behind: %v, %v", left, err)
+			}
+			if c.want == 141 && stderr.Len() > 0 {
+				t.Errorf("stderr %q, want nothing: whoever closed the pipe knows", stderr)
+			}
+		})
+	}
+}
+
+func signalled(s os.Signal) func(*testing.T, *exec.Cmd) {
+	return func(t *testing.T, cmd *exec.Cmd) {
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// waitForEntry returns when something is in the folder.
+func waitForEntry(t *testing.T, dir string) {
+	t.Helper()
+	for range 6000 {
+		if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+			return
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	t.Fatal("no temporary folder was made within a minute")
 }
 
 // wireReport is as much of the JSON report as these tests look at.

@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"io"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -53,7 +54,7 @@ func TestCLIDocs(t *testing.T) {
 
 // Flags in the documents exist.
 func TestDocsNameRealFlags(t *testing.T) {
-	var known options
+	known := options{log: newLogs(io.Discard)}
 	known.setDefaults()
 	flags := map[string]bool{"http.config.file": true, "help": true, "version": true} // promtool's, and cobra's own
 	for _, g := range known.flagGroups() {

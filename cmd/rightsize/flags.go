@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"time"
 
@@ -9,14 +10,18 @@ import (
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/rightsize/rightsize/promquery"
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/report"
+	"github.com/rightsize/rightsize/workload"
 )
 
 // options are what the flags say. Rules and policy are texts until resolved together.
 type options struct {
+	log *logs
+
 	kube          *genericclioptions.ConfigFlags
 	allNamespaces bool
 	selector      labels.Selector
@@ -59,7 +64,7 @@ func newFlagGroup(title string) flagGroup {
 
 // flagGroups are all flags of the report, in the order in which help shows them. They set o.
 func (o *options) flagGroups() []flagGroup {
-	return []flagGroup{o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.outputFlags(), o.kubeFlags()}
+	return []flagGroup{o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.outputFlags(), o.log.flags(), o.kubeFlags()}
 }
 
 func (o *options) setDefaults() {
@@ -215,6 +220,24 @@ func formatTime(t time.Time) string {
 		return ""
 	}
 	return t.Format(time.RFC3339)
+}
+
+// validate looks at what no flag can check by itself, before anything is read.
+func (o *options) validate(args []string) error {
+	for _, arg := range args {
+		if _, _, err := workload.ParseRef(arg); err != nil {
+			return usageError{err}
+		}
+	}
+	for name, values := range map[string][]string{"--container": o.containers, "--filename": o.files} {
+		if slices.Contains(values, "") || values != nil && len(values) == 0 {
+			return usagef("invalid %s \"\": want a name", name)
+		}
+	}
+	if _, err := clientcmd.ParseTimeout(*o.kube.Timeout); err != nil {
+		return usagef("invalid --request-timeout %q: want seconds, or a duration such as 30s or 2m", *o.kube.Timeout)
+	}
+	return nil
 }
 
 // policy is the named policy with what the flags change in it.

@@ -26,7 +26,8 @@ func (o *options) inventory(ctx context.Context, std streams) (*workload.Invento
 func (o *options) fromManifests(ctx context.Context, std streams) (*workload.Inventory, []string, error) {
 	namespace, asked, err := o.namespace()
 	if err != nil {
-		return nil, nil, err
+		namespace = "default"
+		std.log.warn(err.Error() + ": objects without a namespace are taken to be in \"default\": give --namespace")
 	}
 	inventory, err := workload.Load(ctx, o.files, workload.Options{Namespace: namespace, Recursive: o.recursive, Stdin: std.in})
 	if err != nil || !asked || o.allNamespaces {
@@ -54,11 +55,14 @@ func (o *options) fromCluster(ctx context.Context) (*workload.Inventory, []strin
 
 // namespace is kubectl's: the flag, the context's, "default"; and whether the flag gave it.
 func (o *options) namespace() (name string, asked bool, err error) {
-	name, asked, err = o.kube.ToRawKubeConfigLoader().Namespace()
+	if *o.kube.Namespace != "" {
+		return *o.kube.Namespace, true, nil // no kubeconfig is needed to know it, nor a good one
+	}
+	name, _, err = o.kube.ToRawKubeConfigLoader().Namespace()
 	if err != nil {
 		return "", false, fmt.Errorf("reading the kubeconfig: %w", err)
 	}
-	return name, asked && *o.kube.Namespace != "", nil
+	return name, false, nil
 }
 
 func (o *options) clusterClient() (kubernetes.Interface, error) {

@@ -6,10 +6,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"os"
 	"os/signal"
-	"strings"
 	"syscall"
 	"time"
 
@@ -20,26 +18,24 @@ import (
 func main() {
 	// client-go logs retries and the like through klog: what matters of them reaches us as errors.
 	klog.SetLogger(logr.Discard())
-	os.Exit(run(os.Args[1:], streams{os.Stdin, os.Stdout, os.Stderr}))
-}
-
-// streams are where a command reads and writes.
-type streams struct {
-	in       io.Reader
-	out, err io.Writer
+	os.Exit(run(os.Args[1:]))
 }
 
 // signalGrace is how long a command may take to tidy up after a signal, before it is left where it is.
 const signalGrace = 2 * time.Second
 
 // run carries out a command line and returns its exit code.
-func run(args []string, std streams) int {
+func run(args []string) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
-	defer signal.Stop(signals)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	// Whoever is notified of SIGPIPE gets an error from writing instead of being killed by it.
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
+	out := &output{File: os.Stdout}
+	std := streams{in: input{ctx, os.Stdin}, out: out, err: os.Stderr, log: newLogs(os.Stderr), scratch: new(scratch)}
+	defer std.scratch.remove()
 	done := make(chan outcome, 1)
 	go func() {
 		cmd := newRoot(std)
@@ -49,7 +45,7 @@ func run(args []string, std streams) int {
 
 	select {
 	case o := <-done:
-		return finish(std.err, o.err)
+		return finish(std.log, written(out, o.err))
 	case s := <-signals:
 		stopped := signalError{s}
 		cancel(stopped)
@@ -58,20 +54,35 @@ func run(args []string, std streams) int {
 		case <-signals:
 		case <-time.After(signalGrace):
 		}
-		return finish(std.err, stopped)
+		return finish(std.log, stopped)
 	}
+}
+
+// written is how a command ended, what became of its output included.
+func written(out *output, err error) error {
+	switch {
+	case errors.Is(out.failed, syscall.EPIPE):
+		return signalError{syscall.SIGPIPE}
+	case err == nil && out.failed != nil:
+		return fmt.Errorf("writing to standard output: %w", out.failed)
+	}
+	return err
 }
 
 // outcome is how a command ended.
 type outcome struct{ err error }
 
-// finish tells a person what went wrong, in one line, and returns the exit code that stands for it.
-func finish(w io.Writer, err error) int {
+// finish says what went wrong, in one line, and returns the exit code that stands for it. Whoever closed our
+// output knows, as with any command in a pipe.
+func finish(log *logs, err error) int {
 	if err == nil {
 		return exitDone
 	}
-	fmt.Fprintln(w, "rightsize: "+strings.Join(strings.Fields(err.Error()), " "))
-	return exitCode(err)
+	code := exitCode(err)
+	if code != (signalError{syscall.SIGPIPE}).code() {
+		log.fail(err, code)
+	}
+	return code
 }
 
 // The exit codes. They are an API.

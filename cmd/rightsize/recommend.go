@@ -18,10 +18,8 @@ const workers = 2
 
 // recommend prints the report. Nothing is written to std.out before the report is whole.
 func (o *options) recommend(ctx context.Context, std streams, args []string) error {
-	for _, arg := range args {
-		if _, _, err := workload.ParseRef(arg); err != nil {
-			return usageError{err}
-		}
+	if err := o.validate(args); err != nil {
+		return err
 	}
 	policy, err := o.policy()
 	if err != nil {
@@ -31,7 +29,7 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 	if err != nil {
 		return err
 	}
-	usage, err := o.openUsage()
+	usage, err := o.openUsage(std.scratch)
 	if err != nil {
 		return err
 	}
@@ -41,7 +39,7 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 		warnings = append(warnings, warning)
 	}
 	for _, w := range warnings {
-		warn(std, w)
+		std.log.warn(w)
 	}
 	if err != nil {
 		return err
@@ -63,7 +61,7 @@ func read(ctx context.Context, std streams, usage *usageSource, plan scan.Plan, 
 			return report.Report{}, err
 		}
 	}
-	progress := bar{w: std.err, on: isTerminal(std.err)}
+	progress := bar{w: std.err, on: isTerminal(std.err) && !std.log.json}
 	result, err := scan.Run(ctx, usage.source, plan, progress.show)
 	progress.clear()
 	if err != nil {
@@ -71,7 +69,7 @@ func read(ctx context.Context, std streams, usage *usageSource, plan scan.Plan, 
 	}
 	r := report.New(result, usage.described, plan.Window, plan.Policy)
 	for _, w := range r.Warnings {
-		warn(std, w)
+		std.log.warn(w)
 	}
 	return r, failures(std, r)
 }
@@ -83,7 +81,7 @@ func failures(std streams, r report.Report) error {
 		return nil
 	}
 	for _, f := range failed[1:] {
-		warn(std, f.Err.Error())
+		std.log.warn(f.Err.Error())
 	}
 	return failed[0].Err
 }
@@ -98,7 +96,7 @@ func (o *options) print(std streams, r report.Report) error {
 	}
 	failed := 0
 	for _, f := range r.Failures() {
-		warn(std, fmt.Sprintf("no recommendation for %s: %v", recommender.Count(f.Containers, "container"), f.Err))
+		std.log.warn(fmt.Sprintf("no recommendation for %s: %v", recommender.Count(f.Containers, "container"), f.Err))
 		failed += f.Containers
 	}
 	if failed > 0 {
@@ -134,5 +132,3 @@ func nothingSelected(namespaces []string, labels string) string {
 	}
 	return "there are no workloads " + where
 }
-
-func warn(std streams, text string) { fmt.Fprintln(std.err, "rightsize: warning: "+text) }

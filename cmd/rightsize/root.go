@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"strings"
 
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
@@ -21,7 +22,7 @@ from a Prometheus server (--prometheus-url, or PROMETHEUS_URL), or from its data
 or a snapshot of it (--tsdb).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (stderr names what failed),
-130 interrupted, 143 terminated.`
+129, 130, 141 or 143 ended by a signal (hangup, interrupt, closed pipe, termination).`
 
 const rootExample = `  rightsize -n shop                                   # a table diff against the current specs
   rightsize -A -l team=web -o wide                    # all namespaces, by label, with percentiles
@@ -32,7 +33,7 @@ const rootExample = `  rightsize -n shop                                   # a t
   rightsize -n shop --memory-limit 'max*1.15' --cpu-limit none`
 
 func newRoot(std streams) *cobra.Command {
-	var o options
+	o := options{log: std.log}
 	cmd := &cobra.Command{
 		Use:     "rightsize [KIND/NAME ...]",
 		Short:   "Recommend resource requests and limits from what Prometheus saw containers use",
@@ -52,7 +53,6 @@ func newRoot(std streams) *cobra.Command {
 	cmd.SetErr(std.err)
 	cmd.SetFlagErrorFunc(flagError)
 	cmd.SetVersionTemplate("rightsize {{.Version}}\n")
-	cmd.SetHelpCommand(&cobra.Command{Hidden: true})
 	o.setDefaults()
 	groups := o.flagGroups()
 	for _, g := range groups {
@@ -61,7 +61,28 @@ func newRoot(std streams) *cobra.Command {
 	setUsage(cmd, groups)
 	complete(cmd)
 	cmd.AddCommand(newVersion())
+	cmd.SetHelpCommand(newHelp())
+	cmd.InitDefaultCompletionCmd()
+	if completion, _, err := cmd.Find([]string{"completion"}); err == nil {
+		for _, shell := range completion.Commands() {
+			shell.Args = noArgs // cobra's own error would not count as wrong usage
+		}
+	}
 	return cmd
+}
+
+// newHelp is cobra's, but that an unknown command is wrong usage.
+func newHelp() *cobra.Command {
+	return &cobra.Command{
+		Use: "help [COMMAND]", Short: "Help for a command", Hidden: true,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			target, rest, err := cmd.Root().Find(args)
+			if err != nil || len(rest) > 0 {
+				return usagef("there is no command %q: see rightsize --help", strings.Join(args, " "))
+			}
+			return target.Help()
+		},
+	}
 }
 
 // complete tells shells the values of the flags that have few.

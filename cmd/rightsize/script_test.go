@@ -30,13 +30,14 @@ func TestDemo(t *testing.T) {
 	t.Run("scripts", func(t *testing.T) { testScripts(t, demo) })
 	t.Run("interrupt", func(t *testing.T) { testSignal(t, demo, os.Interrupt, 130) })
 	t.Run("terminate", func(t *testing.T) { testSignal(t, demo, syscall.SIGTERM, 143) })
+	t.Run("nothing left", func(t *testing.T) { testNothingLeft(t, demo) })
 	t.Run("no guards", func(t *testing.T) { testNoGuards(t, demo) })
 	t.Run("partial", func(t *testing.T) { testPartial(t, demo) })
 }
 
 // testScripts runs testdata/scripts. They find the demo's folder in $DEMO, a Prometheus that serves it
 // under $PROM, the same server with a password (reader:s3cret-word) under $LOCKED, one that stops answering
-// under $SLOW, and servers that are no Prometheus under $HTML and, listening to nobody, $DEAD.
+// under $SLOW and one that never answers under $SILENT, and servers that are no Prometheus under $HTML, $EMPTY and, listening to nobody, $DEAD.
 func testScripts(t *testing.T, demo string) {
 	prometheus, err := promserver.Open(filepath.Join(demo, "tsdb"), t.TempDir())
 	if err != nil {
@@ -51,6 +52,11 @@ func testScripts(t *testing.T, demo string) {
 		"HTML=" + serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
 			fmt.Fprint(w, "<!DOCTYPE html><html><body>Sign in</body></html>")
+		})),
+		"EMPTY=" + serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { fmt.Fprint(w, `{"status":"success"}`) })),
+		"SILENT=" + serve(t, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_ = r.FormValue("query") // a server sees that its client has gone once the body is read
+			<-r.Context().Done()
 		})),
 		"DEAD=http://" + deadAddress(t),
 		"KUBECONFIG=" + filepath.Join(t.TempDir(), "none"), // nobody's cluster

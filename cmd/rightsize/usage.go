@@ -29,7 +29,7 @@ type usageSource struct {
 const prometheusEnv = "PROMETHEUS_URL"
 
 // openUsage opens what the flags name: a server or a data folder.
-func (o *options) openUsage() (*usageSource, error) {
+func (o *options) openUsage(temporary *scratch) (*usageSource, error) {
 	url := o.prometheusURL
 	switch {
 	case o.tsdbDir != "" && url != "":
@@ -37,7 +37,7 @@ func (o *options) openUsage() (*usageSource, error) {
 	case o.tsdbDir != "" && (o.prometheusConfig != "" || len(o.headers) > 0):
 		return nil, usagef("--prometheus-config and --header go with --prometheus-url, not with --tsdb")
 	case o.tsdbDir != "":
-		return o.openFolder()
+		return o.openFolder(temporary)
 	case url == "":
 		url = os.Getenv(prometheusEnv)
 	}
@@ -55,8 +55,12 @@ func (o *options) openServer(url string) (*usageSource, error) {
 	return o.usageOf(api, report.Source{Kind: "prometheus", Address: api.String()}, func() {}), nil
 }
 
-func (o *options) openFolder() (*usageSource, error) {
-	db, err := tsdb.Open(o.tsdbDir, tsdb.Options{})
+func (o *options) openFolder(temporary *scratch) (*usageSource, error) {
+	dir, err := temporary.folder()
+	if err != nil {
+		return nil, fmt.Errorf("making a temporary folder: %w", err)
+	}
+	db, err := tsdb.Open(o.tsdbDir, tsdb.Options{TempDir: dir})
 	if err != nil {
 		return nil, err
 	}

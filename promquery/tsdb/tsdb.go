@@ -19,6 +19,8 @@ import (
 
 // Options are how to read a folder. The zero value is ready.
 type Options struct {
+	TempDir string // where a temporary folder is made while the DB is open; "" is the system's
+
 	Logger *slog.Logger // of Prometheus's storage and engine; nil discards what they log
 }
 
@@ -60,7 +62,7 @@ func Open(dir string, o Options) (*DB, error) {
 	if err := checkFolder(dir); err != nil {
 		return nil, err
 	}
-	sandbox, err := os.MkdirTemp("", "rightsize-tsdb-")
+	sandbox, err := os.MkdirTemp(o.TempDir, "rightsize-tsdb-")
 	if err != nil {
 		return nil, fmt.Errorf("opening data folder %s: %w", dir, err)
 	}
