@@ -248,7 +248,15 @@ func (s suite) testCPU(t *testing.T) {
 
 // testQuantiles holds what is read to PromQL's own arithmetic.
 func (s suite) testQuantiles(t *testing.T) {
-	w := week()
+	for _, step := range []time.Duration{5 * time.Minute, 7 * time.Minute, 11 * time.Minute} { // those that divide no day too
+		w := week()
+		w.Step = step
+		s.testQuantilesOn(t, w.Align())
+	}
+}
+
+func (s suite) testQuantilesOn(t *testing.T, w recommender.Window) {
+	t.Helper()
 	got, _ := s.read(t, promquery.Batch{Namespace: "shop"}, w)
 	for _, pod := range []string{"web-0", "web-1"} {
 		for resource, expr := range map[recommender.Resource]string{
@@ -261,7 +269,7 @@ func (s suite) testQuantiles(t *testing.T) {
 			}
 			slices.Sort(samples)
 			for _, q := range []float64{0, 0.5, 0.9, 0.99, 1} {
-				s.checkQuantile(t, w, fmt.Sprintf("quantile_over_time(%g, (%s)[7d:5m])", q, fmt.Sprintf(expr, pod)), recommender.Quantile(q, samples))
+				s.checkQuantile(t, w, fmt.Sprintf("quantile_over_time(%g, (%s)[%s:%s])", q, fmt.Sprintf(expr, pod), model.Duration(w.Length), model.Duration(w.Step)), recommender.Quantile(q, samples))
 			}
 		}
 	}
