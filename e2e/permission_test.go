@@ -56,7 +56,7 @@ func TestPermissions(t *testing.T) {
 	t.Run("without any right each is named", func(t *testing.T) {
 		r := rightsize(t, as(cluster.Nobody)...)
 		r.wantCode(t, 1)
-		r.wantErrors(t, append(listed(), "get,list", "namespace shop")...)
+		r.wantErrors(t, append(listed(), "grant list on", "namespace shop")...)
 	})
 	t.Run("without rights on all namespaces", func(t *testing.T) {
 		args := slices.Concat([]string{"-A", "--kubeconfig", env.cluster.Kubeconfig(cluster.Partial)}, fromPrometheus(env.prometheus.URL()))

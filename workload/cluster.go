@@ -25,7 +25,7 @@ type ForbiddenError struct {
 
 // Error names each missing permission on one line.
 func (e *ForbiddenError) Error() string {
-	return fmt.Sprintf("not allowed to list any workloads %s: grant get,list on %s",
+	return fmt.Sprintf("not allowed to list any workloads %s: grant list on %s",
 		within(e.Namespace), strings.Join(e.Resources, ", "))
 }
 
@@ -49,7 +49,7 @@ func List(ctx context.Context, client kubernetes.Interface, namespace string) (*
 		case apierrors.IsForbidden(err):
 			denied.Resources = append(denied.Resources, k.groupResource())
 			inv.Warnings = append(inv.Warnings, fmt.Sprintf(
-				"not allowed to list %s %s: %ss are left out; grant get,list on %[1]s",
+				"not allowed to list %s %s: %ss are left out; grant list on %[1]s",
 				k.groupResource(), within(namespace), k.name))
 		case err != nil:
 			return nil, fmt.Errorf("listing %s %s: %w", k.resource, within(namespace), err)

@@ -115,8 +115,8 @@ func TestListForbidden(t *testing.T) {
 		t.Fatal(err)
 	}
 	want := []string{
-		"not allowed to list cronjobs.batch in namespace shop: CronJobs are left out; grant get,list on cronjobs.batch",
-		"not allowed to list pods in namespace shop: Pods are left out; grant get,list on pods",
+		"not allowed to list cronjobs.batch in namespace shop: CronJobs are left out; grant list on cronjobs.batch",
+		"not allowed to list pods in namespace shop: Pods are left out; grant list on pods",
 	}
 	if diff := cmp.Diff(want, inv.Warnings); diff != "" {
 		t.Errorf("warnings (-want +got):\n%s", diff)
@@ -130,7 +130,7 @@ func TestListForbidden(t *testing.T) {
 	if !errors.As(err, &forbidden) {
 		t.Fatalf("error %v, want a ForbiddenError", err)
 	}
-	const all = "not allowed to list any workloads in all namespaces: grant get,list on deployments.apps, statefulsets.apps, daemonsets.apps, cronjobs.batch, jobs.batch, replicasets.apps, pods"
+	const all = "not allowed to list any workloads in all namespaces: grant list on deployments.apps, statefulsets.apps, daemonsets.apps, cronjobs.batch, jobs.batch, replicasets.apps, pods"
 	if err.Error() != all {
 		t.Errorf("error %s, want %s", err, all)
 	}
