@@ -88,7 +88,7 @@ func testNothingLeft(t *testing.T, demo string) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer stdin.Close()
+			t.Cleanup(func() { _ = stdin.Close() })
 			cmd.Stdin = silent
 			if c.want == 141 {
 				reader, writer, err := os.Pipe()
@@ -96,7 +96,9 @@ func testNothingLeft(t *testing.T, demo string) {
 					t.Fatal(err)
 				}
 				cmd.Stdout = writer
-				reader.Close()
+				if err := reader.Close(); err != nil {
+					t.Fatal(err)
+				}
 			}
 			if err := cmd.Start(); err != nil {
 				t.Fatal(err)

@@ -29,7 +29,7 @@ func (l *logs) logger() *slog.Logger {
 
 func (l *logs) warn(text string) { l.logger().Warn(printable(text)) }
 
-func (l *logs) info(text string, args ...any) { l.logger().Info(printable(text), args...) }
+func (l *logs) info(text string, args ...any) { l.logger().Info(text, args...) }
 
 // fail is the last line of a command that failed. No level hides it.
 func (l *logs) fail(err error, code int) {

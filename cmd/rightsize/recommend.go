@@ -61,6 +61,7 @@ func read(ctx context.Context, std streams, usage *usageSource, plan scan.Plan, 
 			return report.Report{}, err
 		}
 	}
+	std.log.info("reading usage", "containers", len(plan.Containers), "source", usage.described.Address, "until", plan.Window.Until.Format(time.RFC3339))
 	progress := bar{w: std.err, on: isTerminal(std.err) && !std.log.json}
 	result, err := scan.Run(ctx, usage.source, plan, progress.show)
 	progress.clear()
@@ -94,6 +95,7 @@ func (o *options) print(std streams, r report.Report) error {
 	if _, err := std.out.Write(text.Bytes()); err != nil {
 		return fmt.Errorf("writing the report: %w", err)
 	}
+	std.log.info("report written", "containers", len(r.Items), "format", o.format.Name)
 	failed := 0
 	for _, f := range r.Failures() {
 		std.log.warn(fmt.Sprintf("no recommendation for %s: %v", recommender.Count(f.Containers, "container"), f.Err))
