@@ -18,20 +18,29 @@ const workers = 2
 
 // recommend prints the report. Nothing is written to std.out before the report is whole.
 func (o *options) recommend(ctx context.Context, std streams, args []string) error {
-	if err := o.validate(args); err != nil {
+	r, _, err := o.report(ctx, std, args)
+	if err != nil {
 		return err
+	}
+	return o.print(std, r)
+}
+
+// report is what the flags and arguments ask for, with what was selected for it. Its warnings have been said.
+func (o *options) report(ctx context.Context, std streams, args []string) (report.Report, *workload.Selection, error) {
+	if err := o.validate(args); err != nil {
+		return report.Report{}, nil, err
 	}
 	policy, err := o.policy()
 	if err != nil {
-		return err
+		return report.Report{}, nil, err
 	}
 	window, err := o.grid(policy, time.Now())
 	if err != nil {
-		return err
+		return report.Report{}, nil, err
 	}
 	usage, err := o.openUsage(std.scratch)
 	if err != nil {
-		return err
+		return report.Report{}, nil, err
 	}
 	defer usage.close()
 	selection, warnings, err := o.selectContainers(ctx, std, args)
@@ -42,15 +51,12 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 		std.log.warn(w)
 	}
 	if err != nil {
-		return err
+		return report.Report{}, nil, err
 	}
 	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: workers}
 	r, err := read(ctx, std, usage, plan, o.queryTimeout)
-	if err != nil {
-		return err
-	}
 	r.Warnings = append(warnings, r.Warnings...)
-	return o.print(std, r)
+	return r, selection, err
 }
 
 // read runs the plan. It asks the server something cheap first: one that cannot be reached is then said
@@ -96,6 +102,11 @@ func (o *options) print(std streams, r report.Report) error {
 		return fmt.Errorf("writing the report: %w", err)
 	}
 	std.log.info("report written", "containers", len(r.Items), "format", o.format.Name)
+	return incomplete(std, r)
+}
+
+// incomplete is an error if the report lacks something, which it says.
+func incomplete(std streams, r report.Report) error {
 	failed := 0
 	for _, f := range r.Failures() {
 		std.log.warn(fmt.Sprintf("no recommendation for %s: %v", recommender.Count(f.Containers, "container"), f.Err))
