@@ -45,7 +45,9 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 	w := Workload{
 		Ref:    Ref{Namespace: meta.Namespace, Kind: kind, Name: meta.Name},
 		Labels: maps.Clone(meta.Labels),
+		Slots:  slotsOf(kind, spec),
 	}
+	w.APIVersion = apiVersion(kind)
 	for _, c := range sized(spec) {
 		w.Containers = append(w.Containers, recommender.Container{
 			ID:       recommender.ID{Namespace: meta.Namespace, Kind: kind, Workload: meta.Name, Container: c.Name},

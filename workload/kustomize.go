@@ -11,6 +11,7 @@ import (
 
 	"sigs.k8s.io/kustomize/api/konfig"
 	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/api/resmap"
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 	"sigs.k8s.io/yaml"
 )
@@ -21,24 +22,14 @@ func isKustomization(path string) bool {
 }
 
 // kustomized says whether the folder has a kustomization.
-func kustomized(folder string) bool {
-	return slices.ContainsFunc(konfig.RecognizedKustomizationFileNames(), func(name string) bool {
-		info, err := os.Stat(filepath.Join(folder, name))
-		return err == nil && !info.IsDir()
-	})
-}
+func kustomized(folder string) bool { return KustomizationFile(folder) != "" }
 
-// kustomize builds the folder as `kubectl kustomize` does: no plugins, nothing from outside the root that a
-// kustomization has, and nothing from the network.
+// kustomize reads what the folder's kustomization builds.
 func (l *loader) kustomize(folder string) error {
 	at := place{source: folder + " (kustomization)"}
-	files := &localFiles{FileSystem: filesys.MakeFsOnDisk()}
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, folder)
-	if files.refused != nil {
-		return at.errorf("%w", files.refused) // kustomize itself takes it for a missing file
-	}
+	built, err := Kustomize(filesys.MakeFsOnDisk(), folder)
 	if err != nil {
-		return at.errorf("building: %s", strings.Join(strings.Fields(err.Error()), " "))
+		return at.errorf("%w", err)
 	}
 	for _, r := range built.Resources() {
 		data, err := r.MarshalJSON()
@@ -50,6 +41,31 @@ func (l *loader) kustomize(folder string) error {
 		}
 	}
 	return nil
+}
+
+// Kustomize builds the folder's kustomization as `kubectl kustomize` does: no plugins, nothing from outside
+// the root that a kustomization has, and nothing from the network.
+func Kustomize(files filesys.FileSystem, folder string) (resmap.ResMap, error) {
+	local := &localFiles{FileSystem: files}
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(local, folder)
+	if local.refused != nil {
+		return nil, local.refused // kustomize itself takes it for a missing file
+	}
+	if err != nil {
+		return nil, fmt.Errorf("building: %s", strings.Join(strings.Fields(err.Error()), " "))
+	}
+	return built, nil
+}
+
+// KustomizationFile is the kustomization in the folder; empty where there is none.
+func KustomizationFile(folder string) string {
+	for _, name := range konfig.RecognizedKustomizationFileNames() {
+		path := filepath.Join(folder, name)
+		if info, err := os.Stat(path); err == nil && !info.IsDir() {
+			return path
+		}
+	}
+	return ""
 }
 
 // localFiles is the disk, where a kustomization that names something remote cannot be read. Kustomize has

@@ -28,6 +28,7 @@ func Load(ctx context.Context, paths []string, o Options) (*Inventory, error) {
 		o.Namespace = "default"
 	}
 	l := &loader{options: o, found: map[Ref]place{}, inv: &Inventory{Manifests: true}}
+	l.visit = visitor{l.file, l.kustomize}
 	for _, p := range paths {
 		if err := l.path(ctx, p); err != nil {
 			return nil, err
@@ -37,6 +38,30 @@ func Load(ctx context.Context, paths []string, o Options) (*Inventory, error) {
 	l.inv.Namespaces = slices.Compact(l.inv.Namespaces)
 	l.inv.sort()
 	return l.inv, nil
+}
+
+// PlainFiles lists the files that Load reads, in order and each once, for those who edit them: it refuses
+// kustomizations, whose files do not say what is deployed, and standard input.
+func PlainFiles(ctx context.Context, paths []string, recursive bool) ([]string, error) {
+	var files []string
+	l := &loader{options: Options{Recursive: recursive}, inv: &Inventory{}}
+	l.visit.file = func(path string) error {
+		files = append(files, filepath.Clean(path))
+		return nil
+	}
+	l.visit.kustomization = func(folder string) error {
+		return fmt.Errorf("editing %s in place: it has a kustomization: patch it with --into %s", folder, folder)
+	}
+	for _, p := range paths {
+		if p == "-" {
+			return nil, errors.New("editing - in place: standard input cannot be edited: give files or folders")
+		}
+		if err := l.path(ctx, p); err != nil {
+			return nil, err
+		}
+	}
+	slices.Sort(files)
+	return slices.Compact(files), nil
 }
 
 // place is where an object stands.
@@ -64,9 +89,16 @@ func (p place) errorf(format string, args ...any) error {
 // loader collects what is declared.
 type loader struct {
 	options Options
+	visit   visitor
 	inv     *Inventory
 	found   map[Ref]place // workloads, to tell where one was declared before
 	stdin   bool          // stdin has been read
+}
+
+// visitor is what is done with what paths lead to.
+type visitor struct {
+	file          func(path string) error
+	kustomization func(folder string) error
 }
 
 func (l *loader) path(ctx context.Context, path string) error {
@@ -81,7 +113,7 @@ func (l *loader) path(ctx context.Context, path string) error {
 		return unreadable(path, err)
 	}
 	if !info.IsDir() {
-		return l.file(path)
+		return l.visitFile(path)
 	}
 	before := l.inv.Skipped + len(l.found)
 	read, err := l.folder(ctx, path)
@@ -101,7 +133,7 @@ func (l *loader) path(ctx context.Context, path string) error {
 // folder reads a folder and returns how many files and kustomizations it had.
 func (l *loader) folder(ctx context.Context, path string) (read int, err error) {
 	if kustomized(path) {
-		return 1, l.kustomize(path)
+		return 1, l.visit.kustomization(path)
 	}
 	entries, err := os.ReadDir(path)
 	if err != nil {
@@ -135,7 +167,7 @@ func (l *loader) entry(ctx context.Context, path string, e fs.DirEntry) (read in
 	if info.IsDir() {
 		return 0, nil
 	}
-	return 1, l.file(path)
+	return 1, l.visitFile(path)
 }
 
 // unreadable is one line: os's errors name the path in their own way.
@@ -166,10 +198,14 @@ func (l *loader) standardInput() error {
 	return nil
 }
 
-func (l *loader) file(path string) error {
+func (l *loader) visitFile(path string) error {
 	if isKustomization(path) {
 		return fmt.Errorf("reading %s: it is a kustomization: give the folder that it is in", path)
 	}
+	return l.visit.file(path)
+}
+
+func (l *loader) file(path string) error {
 	data, err := os.ReadFile(path)
 	if err != nil {
 		return unreadable(path, err)

@@ -298,6 +298,9 @@ func (l *loader) workload(at place, h header, obj runtime.Object, data []byte) e
 		l.inv.Skipped++
 		return nil
 	}
+	if err := w.locate(h, data); err != nil {
+		return at.errorf("%s: %w", ref, err)
+	}
 	for _, u := range unknown {
 		l.inv.Warnings = append(l.inv.Warnings, at.errorf("%s: %w", ref, u).Error())
 	}

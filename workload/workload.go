@@ -31,6 +31,10 @@ type Workload struct {
 	Containers []recommender.Container // in the order of the pod template, native sidecars last
 	Init       []string                // names of the init containers that are no sidecars, which are not sized
 
+	APIVersion  string // of its object: apps/v1
+	Slots       []Slot // where the Containers stand in it, in their order
+	Unqualified bool   // its manifest does not name the namespace
+
 	// Indexed says that a Job's pods, or those of a CronJob's runs, carry their completion index in their
 	// names: completionMode Indexed.
 	Indexed bool
