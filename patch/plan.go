@@ -1,0 +1,153 @@
+package patch
+
+import (
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/report"
+	"github.com/rightsize/rightsize/scan"
+	"github.com/rightsize/rightsize/workload"
+)
+
+// Options say which changes are too small to be made. A change has to reach both: one of 50% is not worth a
+// rollout where that is 2m, nor one of 100m where that is 1%.
+type Options struct {
+	MinChange float64                           // as a share of what is declared: 0.1 is 10%
+	MinAmount [recommender.NumResources]float64 // in cores and bytes
+}
+
+// DefaultOptions leave changes below 10%, 10m or 16Mi alone.
+func DefaultOptions() Options {
+	return Options{MinChange: 0.10, MinAmount: [recommender.NumResources]float64{recommender.CPU: 0.010, recommender.Memory: 16 << 20}}
+}
+
+// Plan is what to change so that the recommendations hold, in the report's order, and what is left as it is
+// and why. A container without a recommendation, of which the report tells, is left as it is.
+//
+// A small change is made all the same where leaving it would keep a memory limit below what was used or
+// above which it was OOM killed, or a request above its limit.
+func Plan(r report.Report, declared map[string][]workload.Workload, o Options) (changes []Change, notes []string) {
+	for _, item := range r.Items {
+		if item.Err != nil {
+			continue
+		}
+		c, ok := declaredAt(item.ID, declared)
+		if !ok {
+			notes = append(notes, fmt.Sprintf("%s is not patched: it is not in the workload's template", item.ID))
+			continue
+		}
+		for res := range recommender.NumResources {
+			values, note := o.choose(item, res)
+			c.Values[res] = values
+			if note != "" {
+				notes = append(notes, fmt.Sprintf("%s: %s %s", item.ID, res, note))
+			}
+		}
+		if !c.none() {
+			changes = append(changes, c)
+		}
+	}
+	return changes, notes
+}
+
+// declaredAt is a change of the container that changes nothing yet.
+func declaredAt(id recommender.ID, declared map[string][]workload.Workload) (Change, bool) {
+	ref := workload.Ref{Namespace: id.Namespace, Kind: id.Kind, Name: id.Workload}
+	for _, w := range declared[id.Namespace] {
+		if w.Ref != ref {
+			continue
+		}
+		i := slices.IndexFunc(w.Containers, func(c recommender.Container) bool { return c.ID.Container == id.Container })
+		if i < 0 || i >= len(w.Slots) {
+			break
+		}
+		return Change{Workload: ref, Container: id.Container, Slot: w.Slots[i], APIVersion: w.APIVersion, Unqualified: w.Unqualified}, true
+	}
+	return Change{}, false
+}
+
+// choose is what to change of one resource, and why not where there is something to say.
+func (o Options) choose(item scan.Item, r recommender.Resource) (values recommender.Bounds, note string) {
+	advice, spec := item.Advice[r], item.Spec[r]
+	all := recommender.Bounds{
+		Request: different(r, advice.Bounds.Request, spec.Request),
+		Limit:   different(r, advice.Bounds.Limit, spec.Limit),
+	}
+	if all == (recommender.Bounds{}) {
+		return all, ""
+	}
+	for _, n := range advice.Notes {
+		if n.Code == recommender.NoteRequestAboveLimit {
+			return values, "is left as it is: Kubernetes would refuse what is recommended: " + n.Text
+		}
+	}
+	values = all
+	if o.small(r, all.Request, spec.Request) {
+		values.Request = recommender.NoAdvice()
+	}
+	if o.small(r, all.Limit, spec.Limit) && !endangered(item, r) {
+		values.Limit = recommender.NoAdvice()
+	}
+	if values != all && inverted(values, spec) {
+		values = all
+	}
+	if values != (recommender.Bounds{}) && inverted(values, spec) {
+		return recommender.Bounds{}, "is left as it is: its request would be above its limit"
+	}
+	return values, ""
+}
+
+// different is the advice where it would change the spec, and no advice where it would not.
+func different(r recommender.Resource, advice, spec recommender.Value) recommender.Value {
+	if !advice.IsAdvice() || same(r, advice, spec) {
+		return recommender.NoAdvice()
+	}
+	return advice
+}
+
+// same says that both are set to what Kubernetes writes alike, or that neither is set.
+func same(r recommender.Resource, a, b recommender.Value) bool {
+	x, setX := a.Amount()
+	y, setY := b.Amount()
+	return setX == setY && r.Quantity(x) == r.Quantity(y)
+}
+
+// small says that a change of one amount into another is below one of the thresholds. Setting what was not
+// set, and unsetting what was, is never small. The slack keeps a change of exactly the threshold: float
+// arithmetic makes 0.11 - 0.1 a little less than 0.01.
+func (o Options) small(r recommender.Resource, to, from recommender.Value) bool {
+	const slack = 1e-9
+	x, setX := to.Amount()
+	y, setY := from.Amount()
+	if !setX || !setY {
+		return false
+	}
+	d := math.Abs(x-y) * (1 + slack)
+	return d < o.MinAmount[r] || d < o.MinChange*y
+}
+
+// endangered says that the container would be in danger under the memory limit that it has now: it used more
+// than that, or was OOM killed and needs more.
+func endangered(item scan.Item, r recommender.Resource) bool {
+	if r != recommender.Memory {
+		return false
+	}
+	advice := item.Advice[r]
+	limit, limited := item.Spec[r].Limit.Amount()
+	to, _ := advice.Bounds.Limit.Amount()
+	if !limited || to <= limit {
+		return false
+	}
+	formula, _ := advice.Formula.Limit.Amount()
+	killed := len(item.OOMKills) > 0 && to > formula
+	return killed || item.Evidence[r].Peak.Value > limit
+}
+
+// inverted says that the request would be above the limit once the values are set.
+func inverted(values, spec recommender.Bounds) bool {
+	request, requested := values.Request.Or(spec.Request).Amount()
+	limit, limited := values.Limit.Or(spec.Limit).Amount()
+	return requested && limited && request > limit
+}
