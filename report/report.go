@@ -2,10 +2,8 @@
 package report
 
 import (
-	"fmt"
 	"io"
 	"slices"
-	"strings"
 
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/scan"
@@ -144,6 +142,7 @@ func Formats() []Format {
 		{"json", "everything, with schemaVersion " + SchemaVersion, writeJSON},
 		{"yaml", "the same as json", writeYAML},
 		{"csv", "a line for each container and resource", writeCSV},
+		{"markdown", "the table as GitHub shows it, with all notes", writeMarkdown},
 	}
 }
 
@@ -155,16 +154,13 @@ func Names() (names []string) {
 	return names
 }
 
-// Lookup is the format of that name. Its error lists what there is.
-func Lookup(name string) (Format, error) {
-	for _, f := range Formats() {
-		if f.Name == name {
-			return f, nil
-		}
+// Lookup is the format of that name.
+func Lookup(name string) (f Format, ok bool) {
+	i := slices.IndexFunc(Formats(), func(f Format) bool { return f.Name == name })
+	if i < 0 {
+		return Format{}, false
 	}
-	names := Names()
-	last := len(names) - 1
-	return Format{}, fmt.Errorf("want %s or %s", strings.Join(names[:last], ", "), names[last])
+	return Formats()[i], true
 }
 
 // New puts together what a scan found and what it was made from.

@@ -1,0 +1,87 @@
+package report
+
+import (
+	"fmt"
+	"io"
+	"strings"
+
+	"github.com/rightsize/rightsize/recommender"
+)
+
+// writeMarkdown writes the table as GitHub shows tables (https://github.github.com/gfm/#tables-extension-), with all
+// notes below it.
+func writeMarkdown(w io.Writer, r Report, _ Options) error {
+	t := table{Report: r}
+	var b strings.Builder
+	b.WriteString("# Requests and limits\n")
+	if len(r.Items) > 0 {
+		markdownTable(&b, t)
+		b.WriteString("\n")
+		markdownSummary(&b, t)
+		markdownNotes(&b, t)
+	}
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func markdownTable(b *strings.Builder, t table) {
+	header := t.header()
+	b.WriteString("\n")
+	markdownRow(b, header)
+	for _, c := range header {
+		if c.text == "CHANGE" {
+			b.WriteString("|--:")
+		} else {
+			b.WriteString("|---")
+		}
+	}
+	b.WriteString("|\n")
+	for _, item := range t.Items {
+		for r := range recommender.NumResources {
+			markdownRow(b, t.row(item, r))
+		}
+	}
+}
+
+func markdownRow(b *strings.Builder, cells []cell) {
+	for _, c := range cells {
+		fmt.Fprintf(b, "| %s ", markdown(c.text))
+	}
+	b.WriteString("|\n")
+}
+
+// markdownSummary is the table's, a list item a line.
+func markdownSummary(b *strings.Builder, t table) {
+	var text strings.Builder
+	t.summary(&text)
+	for line := range strings.Lines(strings.TrimSpace(text.String())) {
+		fmt.Fprintf(b, "- %s\n", markdown(line))
+	}
+}
+
+func markdownNotes(b *strings.Builder, t table) {
+	lines := t.explanations()
+	if len(lines) == 0 {
+		return
+	}
+	b.WriteString("\n## Notes\n\n")
+	for _, e := range lines {
+		fmt.Fprintf(b, "- **%s**: %s\n", markdown(e.who(true)), markdown(e.text))
+	}
+}
+
+// markdown is text on one line in which Markdown sees nothing to format. It escapes by a backslash, as may be
+// done with any ASCII punctuation (https://github.github.com/gfm/#backslash-escapes).
+func markdown(text string) string {
+	var b strings.Builder
+	for _, r := range oneLine(text) {
+		if strings.ContainsRune("\\`*_{}[]<|~&$@", r) {
+			b.WriteByte('\\')
+		}
+		b.WriteRune(r)
+	}
+	return b.String()
+}
+
+// DescribeRules is what a policy's rules are, in words: "requests p50, limits p99*1.2".
+func DescribeRules(p recommender.Policy) string { return policyText(p) }
