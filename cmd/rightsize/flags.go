@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"time"
@@ -22,12 +23,13 @@ import (
 type options struct {
 	log *logs
 
-	kube          *genericclioptions.ConfigFlags
-	allNamespaces bool
-	selector      labels.Selector
-	containers    []string
-	files         []string
-	recursive     bool
+	kube           *genericclioptions.ConfigFlags
+	requestTimeout string
+	allNamespaces  bool
+	selector       labels.Selector
+	containers     []string
+	files          []string
+	recursive      bool
 
 	prometheusURL    string
 	prometheusConfig string
@@ -44,6 +46,7 @@ type options struct {
 	until  time.Time
 
 	format report.Format
+	slack  slackOptions
 }
 
 // pageTimeout is how long the API server may take for a page of 500 objects: kubectl's own default of 0 would
@@ -64,13 +67,13 @@ func newFlagGroup(title string) flagGroup {
 
 // flagGroups are all flags of the report, in the order in which help shows them. They set o.
 func (o *options) flagGroups() []flagGroup {
-	return []flagGroup{o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.outputFlags(), o.log.flags(), o.kubeFlags()}
+	return []flagGroup{o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.outputFlags(), o.slack.flags(), o.log.flags(), o.kubeFlags()}
 }
 
 func (o *options) setDefaults() {
 	defaults := recommender.DefaultPolicy()
 	o.kube = genericclioptions.NewConfigFlags(true)
-	*o.kube.Timeout = pageTimeout
+	o.kube.Timeout = nil // ours, since client-go overlooks that it runs in a pod where kubectl's has a value
 	o.selector = labels.Everything()
 	o.format = report.Formats()[0]
 	o.window = recommender.Window{Length: 7 * 24 * time.Hour, Step: 5 * time.Minute, RateWindow: 5 * time.Minute}
@@ -123,7 +126,7 @@ func (o *options) timeFlags() flagGroup {
 
 func (o *options) outputFlags() flagGroup {
 	show := newFlagGroup("How to show it")
-	show.VarP(value(&o.format, "FORMAT", report.Lookup, func(f report.Format) string { return f.Name }), "output", "o", strings.Join(report.Names(), ", "))
+	show.VarP(value(&o.format, "FORMAT", parseOutput, func(f report.Format) string { return f.Name }), "output", "o", strings.Join(outputs(), ", "))
 	return show
 }
 
@@ -134,6 +137,7 @@ func (o *options) kubeFlags() flagGroup {
 	flags := newFlagGroup("The cluster, as kubectl takes it")
 	flags.SortFlags = true
 	o.kube.AddFlags(flags.FlagSet)
+	flags.StringVar(&o.requestTimeout, "request-timeout", pageTimeout, "The length of time to wait before giving up on a single server request. Non-zero values should contain a corresponding time unit (e.g. 1s, 2m, 3h). A value of zero means don't timeout requests.")
 	return flags
 }
 
@@ -193,6 +197,22 @@ func parseDuration(s string) (time.Duration, error) {
 	return time.Duration(d), nil
 }
 
+// kustomizeOutput is the one output that needs to know where containers stand in their objects.
+const kustomizeOutput = "kustomize"
+
+// outputs are what --output takes.
+func outputs() []string { return append(report.Names(), kustomizeOutput) }
+
+func parseOutput(s string) (report.Format, error) {
+	if f, ok := report.Lookup(s); ok || s == kustomizeOutput {
+		f.Name = s
+		return f, nil
+	}
+	names := outputs()
+	last := len(names) - 1
+	return report.Format{}, fmt.Errorf("want %s or %s", strings.Join(names[:last], ", "), names[last])
+}
+
 func parseLabels(s string) (labels.Selector, error) { return labels.Parse(s) }
 
 func rule(to **recommender.Rule) pflag.Value {
@@ -234,8 +254,8 @@ func (o *options) validate(args []string) error {
 			return usagef("invalid %s \"\": want a name", name)
 		}
 	}
-	if _, err := clientcmd.ParseTimeout(*o.kube.Timeout); err != nil {
-		return usagef("invalid --request-timeout %q: want seconds, or a duration such as 30s or 2m", *o.kube.Timeout)
+	if _, err := clientcmd.ParseTimeout(o.requestTimeout); err != nil {
+		return usagef("invalid --request-timeout %q: want seconds, or a duration such as 30s or 2m", o.requestTimeout)
 	}
 	return nil
 }

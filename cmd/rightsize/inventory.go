@@ -6,6 +6,7 @@ import (
 
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
+	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/rightsize/rightsize/workload"
 )
@@ -69,6 +70,9 @@ func (o *options) clusterClient() (kubernetes.Interface, error) {
 	config, err := o.kube.ToRESTConfig()
 	if err != nil {
 		return nil, fmt.Errorf("reading the kubeconfig: %w (give -f for manifests without a cluster)", err)
+	}
+	if config.Timeout, err = clientcmd.ParseTimeout(o.requestTimeout); err != nil {
+		return nil, err // validate has looked at it
 	}
 	config.UserAgent = "rightsize/" + version()
 	config.WarningHandler = rest.NoWarnings{} // of deprecated APIs: for whoever applies objects

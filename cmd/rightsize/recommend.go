@@ -18,11 +18,14 @@ const workers = 2
 
 // recommend prints the report. Nothing is written to std.out before the report is whole.
 func (o *options) recommend(ctx context.Context, std streams, args []string) error {
-	r, _, err := o.report(ctx, std, args)
+	if err := o.slack.validate(args); err != nil {
+		return err
+	}
+	r, selection, err := o.report(ctx, std, args)
 	if err != nil {
 		return err
 	}
-	return o.print(std, r)
+	return o.deliver(ctx, std, args, r, selection)
 }
 
 // report is what the flags and arguments ask for, with what was selected for it. Its warnings have been said.
@@ -93,7 +96,10 @@ func failures(std streams, r report.Report) error {
 	return failed[0].Err
 }
 
-func (o *options) print(std streams, r report.Report) error {
+func (o *options) print(std streams, r report.Report, selection *workload.Selection) error {
+	if o.format.Name == kustomizeOutput {
+		return o.writeKustomize(std, r, selection)
+	}
 	var text bytes.Buffer
 	if err := o.format.Write(&text, r, report.Options{Color: useColor(std.out)}); err != nil {
 		return fmt.Errorf("writing the report: %w", err)

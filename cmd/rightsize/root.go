@@ -9,7 +9,6 @@ import (
 	"github.com/spf13/pflag"
 
 	"github.com/rightsize/rightsize/recommender"
-	"github.com/rightsize/rightsize/report"
 )
 
 const rootLong = `rightsize reads a week of memory and CPU usage from Prometheus and recommends what each
@@ -60,7 +59,7 @@ func newRoot(std streams) *cobra.Command {
 	}
 	setUsage(cmd, groups)
 	complete(cmd)
-	cmd.AddCommand(newVersion())
+	cmd.AddCommand(newPatch(std), newVersion())
 	cmd.SetHelpCommand(newHelp())
 	cmd.InitDefaultCompletionCmd()
 	if completion, _, err := cmd.Find([]string{"completion"}); err == nil {
@@ -95,7 +94,7 @@ func complete(cmd *cobra.Command) {
 	for _, g := range recommender.AllGuards() {
 		guards = append(guards, cobra.CompletionWithDesc(g.Name, g.Doc))
 	}
-	for flag, values := range map[string][]cobra.Completion{"output": report.Names(), "policy": policies, "guards": guards} {
+	for flag, values := range map[string][]cobra.Completion{"output": outputs(), "policy": policies, "guards": guards} {
 		// It fails only for a flag that does not exist, which the tests would show.
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
@@ -109,7 +108,10 @@ func setUsage(cmd *cobra.Command, groups []flagGroup) {
 			return plain(c)
 		}
 		w := c.OutOrStderr()
-		fmt.Fprintf(w, "Usage:\n  %s\n\nExamples:\n%s\n\nCommands:\n", c.UseLine(), c.Example)
+		fmt.Fprintf(w, "Usage:\n  %s\n\nExamples:\n%s\n", c.UseLine(), c.Example)
+		if c.HasAvailableSubCommands() {
+			fmt.Fprint(w, "\nCommands:\n")
+		}
 		for _, sub := range c.Commands() {
 			if sub.IsAvailableCommand() {
 				fmt.Fprintf(w, "  %-12s %s\n", sub.Name(), sub.Short)

@@ -71,7 +71,7 @@ func testScripts(t *testing.T, demo string) {
 				e.Vars = append(e.Vars, env...)
 				return nil
 			},
-			Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code},
+			Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "slack": slackCommand()},
 		})
 	})
 	if err := prometheus.Close(); err != nil {

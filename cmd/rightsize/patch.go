@@ -1,0 +1,308 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"k8s.io/apimachinery/pkg/api/resource"
+
+	"github.com/rightsize/rightsize/patch"
+	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/report"
+	"github.com/rightsize/rightsize/workload"
+)
+
+const patchLong = `patch writes what the report recommends as changes for Git, to one of:
+
+  --output-dir DIR   a kustomize component: a patch for each workload, and a kustomization
+                     that names them; list DIR in the components of an overlay
+  --into OVERLAY     patches in the overlay itself, at the end of its own; its workloads
+                     are what it builds, as if -f OVERLAY were given
+  --in-place         the manifests given with -f, where they declare the values
+  --values FILE      a Helm values file, where --map says
+
+With -f OVERLAY, patches name objects as the overlay knows them before its own namePrefix,
+namespace and the like, and a build in memory proves what they do before they are written.
+Files appear all or none. Nothing but what changes by --min-change or more is changed, and
+what an earlier run wrote stays in force until it is changed again.`
+
+const patchExample = `  rightsize patch -n shop --output-dir components/rightsize
+  rightsize patch -f overlays/prod -n shop --output-dir components/rightsize
+  rightsize patch --into overlays/prod --rollback-dir /tmp/rollback
+  rightsize patch -f manifests/ --in-place
+  rightsize patch -n shop --values values.yaml --map deployment/api:api=.api.resources`
+
+// patchOptions are the flags of patch.
+type patchOptions struct {
+	outputDir, into, values, rollbackDir string
+	inPlace                              bool
+	mappings                             []patch.Mapping
+	as                                   patch.Type
+	min                                  patch.Options
+}
+
+func newPatch(std streams) *cobra.Command {
+	o := options{log: std.log}
+	p := patchOptions{as: patch.Strategic, min: patch.DefaultOptions()}
+	cmd := &cobra.Command{
+		Use:     "patch [KIND/NAME ...] --output-dir DIR | --into OVERLAY | --in-place -f FILE | --values FILE --map ...",
+		Short:   "Write the recommendations as kustomize patches, or into manifests and Helm values",
+		Long:    patchLong,
+		Example: patchExample,
+		Args:    cobra.ArbitraryArgs,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			return p.run(cmd.Context(), &o, std, args)
+		},
+	}
+	o.setDefaults()
+	groups := []flagGroup{p.flags(), p.sizeFlags(), o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.log.flags(), o.kubeFlags()}
+	for _, g := range groups {
+		cmd.Flags().AddFlagSet(g.FlagSet)
+	}
+	setUsage(cmd, groups)
+	return cmd
+}
+
+func (p *patchOptions) flags() flagGroup {
+	to := newFlagGroup("What to write")
+	to.StringVar(&p.outputDir, "output-dir", "", "write a kustomize component into `DIR`")
+	to.StringVar(&p.into, "into", "", "add or update our patches in `OVERLAY`, a folder with a kustomization")
+	to.BoolVar(&p.inPlace, "in-place", false, "change the manifests given with -f")
+	to.StringVar(&p.values, "values", "", "change a Helm values `FILE`, with --map")
+	to.Var(value(&p.mappings, "MAPPING", p.addMapping, nil), "map", "with --values: where it has a container's resources, as `KIND/NAME:CONTAINER=PATH`; may be repeated")
+	to.Var(value(&p.as, "TYPE", patch.ParseType, func(t patch.Type) string { return string(t) }), "patch-type", "strategic or json6902; Rollouts and the like always get json6902")
+	to.StringVar(&p.rollbackDir, "rollback-dir", "", "with --output-dir or --into: also write a component that takes the patches back into `DIR`")
+	return to
+}
+
+func (p *patchOptions) sizeFlags() flagGroup {
+	which := newFlagGroup("Which changes")
+	which.Var(value(&p.min.MinChange, "PERCENT", parsePercent, percent), "min-change", "leave changes below this share of what is declared alone")
+	which.Var(quantity(&p.min, recommender.CPU), "min-change-cpu", "and those of CPU below this")
+	which.Var(quantity(&p.min, recommender.Memory), "min-change-memory", "and those of memory below this")
+	return which
+}
+
+// addMapping takes the mapping behind those of earlier flags.
+func (p *patchOptions) addMapping(s string) ([]patch.Mapping, error) {
+	m, err := patch.ParseMapping(s)
+	return append(p.mappings, m), err
+}
+
+func parsePercent(s string) (float64, error) {
+	number, ok := strings.CutSuffix(s, "%")
+	x, err := strconv.ParseFloat(number, 64)
+	if !ok || err != nil || !(x >= 0 && x <= 100) {
+		return 0, errors.New("want a percentage from 0% to 100%")
+	}
+	return x / 100, nil
+}
+
+func percent(x float64) string { return strconv.FormatFloat(x*100, 'f', -1, 64) + "%" }
+
+// quantity is a flag of an amount of a resource.
+func quantity(o *patch.Options, r recommender.Resource) *typed[float64] {
+	return &typed[float64]{&o.MinAmount[r], "QUANTITY", parseQuantity, r.Quantity}
+}
+
+func parseQuantity(s string) (float64, error) {
+	q, err := resource.ParseQuantity(s)
+	if err != nil || q.Sign() < 0 {
+		return 0, errors.New("want a quantity such as 10m or 16Mi")
+	}
+	return q.AsApproximateFloat64(), nil
+}
+
+// validate wants one thing to write, and what goes with it.
+func (p *patchOptions) validate(o *options) error {
+	given := 0
+	for _, yes := range []bool{p.outputDir != "", p.into != "", p.inPlace, p.values != ""} {
+		if yes {
+			given++
+		}
+	}
+	switch {
+	case given != 1:
+		return usagef("what is to be written? Give one of --output-dir DIR, --into OVERLAY, --in-place and --values FILE")
+	case p.into != "" && len(o.files) > 0:
+		return usagef("--into reads the workloads from its overlay: leave out -f")
+	case p.inPlace && len(o.files) == 0:
+		return usagef("--in-place goes with -f: which manifests are to be changed?")
+	case (p.values != "") != (len(p.mappings) > 0):
+		return usagef("--values and --map go together: --values values.yaml --map deployment/api:api=.api.resources")
+	case p.rollbackDir != "" && (p.inPlace || p.values != ""):
+		return usagef("--rollback-dir goes with --output-dir and --into: what Git has brings back the rest")
+	case p.into != "" && workload.KustomizationFile(p.into) == "":
+		return usagef("invalid --into %q: want a folder with a kustomization", p.into)
+	}
+	return nil
+}
+
+func (p *patchOptions) run(ctx context.Context, o *options, std streams, args []string) error {
+	if err := p.validate(o); err != nil {
+		return err
+	}
+	if p.into != "" {
+		o.files = []string{p.into}
+	}
+	if _, err := overlayOf(o.files); err != nil && p.outputDir != "" {
+		return err
+	}
+	r, selection, err := o.report(ctx, std, args)
+	if err != nil {
+		return err
+	}
+	changes, notes := patch.Plan(r, selection.Workloads, p.min)
+	result, err := p.result(ctx, o, r, selection, changes)
+	if err != nil {
+		return err
+	}
+	for _, text := range slices.Concat(notes, result.Notes, result.Refused) {
+		std.log.warn(text)
+	}
+	if err := ctx.Err(); err != nil {
+		return context.Cause(ctx)
+	}
+	if err := patch.Commit(result.Files); err != nil {
+		return err
+	}
+	if err := listFiles(std, result.Files); err != nil {
+		return err
+	}
+	if len(result.Refused) > 0 {
+		return partialError{fmt.Errorf("%s could not be patched", recommender.Count(len(result.Refused), "workload"))}
+	}
+	return incomplete(std, r)
+}
+
+// result is the files to write. Nothing has been written yet.
+func (p *patchOptions) result(ctx context.Context, o *options, r report.Report, selection *workload.Selection, changes []patch.Change) (patch.Result, error) {
+	switch {
+	case p.inPlace:
+		files, err := patch.InPlaceFiles(ctx, o.files, o.recursive)
+		if err != nil {
+			return patch.Result{}, err
+		}
+		changed, notes, err := patch.InPlace(files, changes, o.manifestNamespace())
+		return patch.Result{Files: changed, Notes: notes}, err
+	case p.values != "":
+		return p.helm(selection, changes)
+	}
+	job, err := o.job(r, selection, changes, p.as)
+	if err != nil {
+		return patch.Result{}, err
+	}
+	var result patch.Result
+	if p.into != "" {
+		result, err = job.Into()
+	} else {
+		result, err = job.Component(p.outputDir)
+	}
+	if err != nil || p.rollbackDir == "" {
+		return result, err
+	}
+	back, err := job.Rollback(result, p.rollbackDir)
+	if err != nil {
+		return patch.Result{}, err
+	}
+	if result.Files == nil {
+		result.Files = map[string][]byte{}
+	}
+	maps.Copy(result.Files, back)
+	return result, nil
+}
+
+func (p *patchOptions) helm(selection *workload.Selection, changes []patch.Change) (patch.Result, error) {
+	text, err := os.ReadFile(p.values)
+	if err != nil {
+		return patch.Result{}, fmt.Errorf("reading the values: %w", err)
+	}
+	var known []recommender.ID
+	for _, c := range selection.Containers {
+		known = append(known, c.ID)
+	}
+	changed, notes, err := patch.Values(p.values, text, p.mappings, changes, known)
+	result := patch.Result{Notes: notes}
+	if err == nil && !bytes.Equal(changed, text) {
+		result.Files = map[string][]byte{p.values: changed}
+	}
+	return result, err
+}
+
+// job is what patches are made from. Workloads that a kustomization builds are patched as it knows them.
+func (o *options) job(r report.Report, selection *workload.Selection, changes []patch.Change, as patch.Type) (patch.Job, error) {
+	overlay, err := overlayOf(o.files)
+	return patch.Job{
+		Changes: changes, Basis: patch.BasisOf(r), Type: as,
+		Overlay: overlay, Namespace: o.manifestNamespace(), Declared: selection.Workloads,
+	}, err
+}
+
+// overlayOf is the kustomization among the files; empty where there is none.
+func overlayOf(files []string) (string, error) {
+	i := slices.IndexFunc(files, func(f string) bool { return workload.KustomizationFile(f) != "" })
+	if i < 0 {
+		return "", nil
+	}
+	if len(files) > 1 {
+		return "", usagef("patches are for one kustomization: give -f %s alone", filepath.Clean(files[i]))
+	}
+	return files[i], nil
+}
+
+// manifestNamespace is where objects of manifests are that do not name a namespace.
+func (o *options) manifestNamespace() string {
+	namespace, _, err := o.namespace()
+	if err != nil {
+		return "default" // which fromManifests has said
+	}
+	return namespace
+}
+
+// writeKustomize writes strategic merge patches: -o kustomize.
+func (o *options) writeKustomize(std streams, r report.Report, selection *workload.Selection) error {
+	changes, notes := patch.Plan(r, selection.Workloads, patch.DefaultOptions())
+	job, err := o.job(r, selection, changes, patch.Strategic)
+	if err != nil {
+		return err
+	}
+	refused, err := job.Write(std.out)
+	if err != nil {
+		return err
+	}
+	for _, text := range slices.Concat(notes, refused) {
+		std.log.warn(text)
+	}
+	if len(refused) > 0 {
+		return partialError{fmt.Errorf("%s could not be patched", recommender.Count(len(refused), "workload"))}
+	}
+	return incomplete(std, r)
+}
+
+// listFiles says which files were written and which removed.
+func listFiles(std streams, files map[string][]byte) error {
+	var text strings.Builder
+	for _, path := range slices.Sorted(maps.Keys(files)) {
+		verb := "written"
+		if files[path] == nil {
+			verb = "removed"
+		}
+		fmt.Fprintf(&text, "%s %s\n", verb, path)
+	}
+	if len(files) == 0 {
+		std.log.warn("nothing to change")
+	}
+	if _, err := std.out.Write([]byte(text.String())); err != nil {
+		return fmt.Errorf("listing the files: %w", err)
+	}
+	return nil
+}
