@@ -13,6 +13,8 @@ import (
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 	"k8s.io/apimachinery/pkg/util/yaml"
+	"k8s.io/client-go/dynamic"
+	"k8s.io/client-go/tools/clientcmd"
 )
 
 // Apply creates or changes the objects of a manifest, in its order.
@@ -36,28 +38,72 @@ func (c *Cluster) Apply(ctx context.Context, manifest []byte) error {
 }
 
 func (c *Cluster) applyOne(ctx context.Context, obj *unstructured.Unstructured) error {
-	gvk := obj.GroupVersionKind()
-	resources, err := c.Client.Discovery().ServerResourcesForGroupVersion(gvk.GroupVersion().String())
+	client, err := c.resource(c.dynamic, obj)
 	if err != nil {
 		return err
 	}
-	options := metav1.ApplyOptions{FieldManager: "e2e", Force: true}
+	if _, err := client.Apply(ctx, obj.GetName(), obj, metav1.ApplyOptions{FieldManager: "e2e", Force: true}); err != nil {
+		return err
+	}
+	return c.nodeStatus(ctx, obj)
+}
+
+// Delete removes an object that was applied.
+func (c *Cluster) Delete(ctx context.Context, obj *unstructured.Unstructured) error {
+	client, err := c.resource(c.dynamic, obj)
+	if err == nil {
+		err = client.Delete(ctx, obj.GetName(), metav1.DeleteOptions{})
+	}
+	if err != nil {
+		return fmt.Errorf("deleting %s %s: %w", obj.GetKind(), obj.GetName(), err)
+	}
+	return nil
+}
+
+// resource is where objects of obj's kind and namespace are.
+func (c *Cluster) resource(client dynamic.Interface, obj *unstructured.Unstructured) (dynamic.ResourceInterface, error) {
+	gvk := obj.GroupVersionKind()
+	resources, err := c.Client.Discovery().ServerResourcesForGroupVersion(gvk.GroupVersion().String())
+	if err != nil {
+		return nil, err
+	}
 	for _, r := range resources.APIResources {
 		if r.Kind != gvk.Kind || strings.Contains(r.Name, "/") {
 			continue
 		}
-		client := c.dynamic.Resource(gvk.GroupVersion().WithResource(r.Name))
+		all := client.Resource(gvk.GroupVersion().WithResource(r.Name))
 		if !r.Namespaced {
-			if _, err := client.Apply(ctx, obj.GetName(), obj, options); err != nil {
-				return err
-			}
-			return c.nodeStatus(ctx, obj)
+			return all, nil
 		}
-		_, err := client.Namespace(obj.GetNamespace()).Apply(ctx, obj.GetName(), obj, options)
-		return err
+		return all.Namespace(obj.GetNamespace()), nil
 	}
-	return fmt.Errorf("the API server does not know kind %s", gvk)
+	return nil, fmt.Errorf("the API server does not know kind %s", gvk)
 }
+
+// DryRun asks whether the API server, with all its admission, would take an object. Warnings are what it says about one
+// that it takes.
+func (c *Cluster) DryRun(ctx context.Context, obj *unstructured.Unstructured) (warnings []string, err error) {
+	config, err := clientcmd.BuildConfigFromFlags("", c.Kubeconfig(Admin))
+	if err != nil {
+		return nil, err
+	}
+	config.WarningHandler = collect{&warnings}
+	client, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, err
+	}
+	objects, err := c.resource(client, obj)
+	if err != nil {
+		return nil, err
+	}
+	_, err = objects.Apply(ctx, obj.GetName(), obj, metav1.ApplyOptions{FieldManager: "e2e", Force: true, DryRun: []string{metav1.DryRunAll}})
+	return warnings, err
+}
+
+// collect is a rest.WarningHandler.
+type collect struct{ texts *[]string }
+
+func (c collect) HandleWarningHeader(_ int, _ string, text string) { *c.texts = append(*c.texts, text) }
 
 // nodeStatus applies the room of a node, which is in its status.
 func (c *Cluster) nodeStatus(ctx context.Context, obj *unstructured.Unstructured) error {

@@ -7,14 +7,14 @@ import (
 	"os"
 )
 
-// Request is one that the tool's service account made of the API server.
+// Request is one that a service account of the tool made of the API server.
 type Request struct {
 	Verb, URI string
 	Resource  string // with its API group: "cronjobs.batch", "pods"
 	Code      int
 }
 
-// ToolRequests are all requests of the tool's service account so far, from the API server's audit log.
+// ToolRequests are all requests of the tool's service accounts so far, from the API server's audit log.
 func (c *Cluster) ToolRequests() ([]Request, error) {
 	text, err := os.ReadFile(c.auditLog())
 	if err != nil {

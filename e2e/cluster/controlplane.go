@@ -79,6 +79,7 @@ func (c *Cluster) startAPIServer(ctx context.Context) (err error) {
 				"--service-account-issuer=https://kubernetes.default.svc",
 				"--service-account-key-file=" + files.signing + ".crt", "--service-account-signing-key-file=" + files.signing + ".key",
 				"--service-cluster-ip-range=10.96.0.0/16", "--profiling=false",
+				"--allow-privileged=true", // as clusters have it: Pod Security is what refuses such pods
 				"--audit-policy-file=" + files.audit, "--audit-log-path=" + c.auditLog(),
 				// The scale test makes many objects; fairness would only slow it down.
 				"--enable-priority-and-fairness=false", "--max-requests-inflight=2000", "--max-mutating-requests-inflight=1000",

@@ -81,13 +81,26 @@ func (c *Cluster) writeKubeconfigs() error {
 
 // ToolToken writes the kubeconfig of Tool, with a token that the API server gives for its service account.
 func (c *Cluster) ToolToken(ctx context.Context, namespace, name string) error {
-	request := &authenticationv1.TokenRequest{}
+	token, err := c.ServiceAccountToken(ctx, namespace, name, nil)
+	if err != nil {
+		return err
+	}
+	return c.writeKubeconfig(Tool, c.authority, &clientcmdapi.AuthInfo{Token: token})
+}
+
+// ServiceAccountToken asks for a token, as a kubelet does for a pod that mounts one. Without seconds the API
+// server decides how long it lives.
+func (c *Cluster) ServiceAccountToken(ctx context.Context, namespace, name string, seconds *int64) (string, error) {
+	request := &authenticationv1.TokenRequest{Spec: authenticationv1.TokenRequestSpec{ExpirationSeconds: seconds}}
 	answer, err := c.Client.CoreV1().ServiceAccounts(namespace).CreateToken(ctx, name, request, metav1.CreateOptions{})
 	if err != nil {
-		return fmt.Errorf("requesting a token of service account %s/%s: %w", namespace, name, err)
+		return "", fmt.Errorf("requesting a token of service account %s/%s: %w", namespace, name, err)
 	}
-	return c.writeKubeconfig(Tool, c.authority, &clientcmdapi.AuthInfo{Token: answer.Status.Token})
+	return answer.Status.Token, nil
 }
+
+// CA is the certificate of the authority that the API server's own is from.
+func (c *Cluster) CA() []byte { return c.authority.pem }
 
 func (c *Cluster) writeKubeconfig(u User, trust *authority, info *clientcmdapi.AuthInfo) error {
 	const cluster = "e2e"

@@ -132,7 +132,10 @@ func (g *Group) start(p *Process) (*Process, error) {
 	if g.stopped {
 		return nil, errStopped
 	}
-	p.cmd.SysProcAttr = ownGroup()
+	if p.cmd.SysProcAttr == nil {
+		p.cmd.SysProcAttr = &syscall.SysProcAttr{}
+	}
+	ownGroup(p.cmd.SysProcAttr)
 	result := make(chan error)
 	g.spawns <- func() { result <- p.cmd.Start() }
 	if err := <-result; err != nil {

@@ -71,6 +71,14 @@ func thanosTools() toolset {
 	}
 }
 
+func kubeScoreTools() toolset {
+	return toolset{
+		module:   "kube-score",
+		ldflags:  "-s -w",
+		programs: []program{{"kube-score", "github.com/zegl/kube-score/cmd/kube-score"}},
+	}
+}
+
 // tools builds programs once and finds them again in later runs.
 type tools struct {
 	source   string // e2e/tools

@@ -3,10 +3,10 @@
 package shop
 
 import (
+	"bytes"
 	"context"
 	"embed"
 	"fmt"
-	"strings"
 	"time"
 
 	batchv1 "k8s.io/api/batch/v1"
@@ -33,7 +33,7 @@ func Create(ctx context.Context, c *cluster.Cluster) error {
 	if err := c.Apply(ctx, around); err != nil {
 		return err
 	}
-	for _, version := range []string{"1.4.1", "1.4.2"} {
+	for _, version := range []string{"1.4.1", Version} {
 		if err := rollOut(ctx, c, version); err != nil {
 			return err
 		}
@@ -41,19 +41,28 @@ func Create(ctx context.Context, c *cluster.Cluster) error {
 	if err := runReport(ctx, c); err != nil {
 		return err
 	}
-	if err := c.ToolToken(ctx, "rightsize", "rightsize"); err != nil {
+	if err := c.ToolToken(ctx, "tool", "tool"); err != nil {
 		return err
 	}
 	return cluster.Eventually(ctx, time.Minute, func(ctx context.Context) error { return settled(ctx, c) })
 }
 
+// Version is web's at the end.
+const Version = "1.4.2"
+
+// Workloads is the manifest of all workloads, with a version of web.
+func Workloads(version string) ([]byte, error) {
+	text, err := manifests.ReadFile("manifests/shop.yaml")
+	return bytes.ReplaceAll(text, []byte("WEB_VERSION"), []byte(version)), err
+}
+
 // rollOut applies the workloads with a version of web, and waits until the Deployment's pods have it.
 func rollOut(ctx context.Context, c *cluster.Cluster, version string) error {
-	text, err := manifests.ReadFile("manifests/shop.yaml")
+	text, err := Workloads(version)
 	if err != nil {
 		return err
 	}
-	if err := c.Apply(ctx, []byte(strings.ReplaceAll(string(text), "WEB_VERSION", version))); err != nil {
+	if err := c.Apply(ctx, text); err != nil {
 		return err
 	}
 	return cluster.Eventually(ctx, time.Minute, func(ctx context.Context) error {
