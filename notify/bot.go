@@ -10,6 +10,8 @@ import (
 	"strings"
 
 	"github.com/slack-go/slack"
+
+	"github.com/rightsize/rightsize/recommender"
 )
 
 // Bot is a Notifier that posts as a Slack app's bot user, with the report's files in the message's thread. Its
@@ -150,6 +152,6 @@ func (b *Bot) refused(r slack.SlackErrorResponse) error {
 	if details := strings.Join(r.ResponseMetadata.Messages, "; "); details != "" {
 		text += ": " + details
 	}
-	text = cut(printable(hide(text, b.token)), maxQuote)
+	text = cut(recommender.Printable(hide(text, b.token)), maxQuote)
 	return &fault{text: text, retry: slices.Contains([]string{"ratelimited", "rate_limited", "service_unavailable", "request_timeout"}, r.Err)}
 }

@@ -37,17 +37,6 @@ type gap struct {
 	items []scan.Item
 }
 
-// A change is worth a message from a tenth of what there is on, and from 10m or 16Mi: percentiles move by a few
-// per cent every week.
-const minShare = 0.10
-
-func minAmount(r recommender.Resource) float64 {
-	if r == recommender.CPU {
-		return 0.010
-	}
-	return 16 << 20
-}
-
 func digestOf(r report.Report) digest {
 	d := digest{totals: r.Totals()}
 	for _, item := range r.Items {
@@ -119,12 +108,12 @@ func reason(item scan.Item, r recommender.Resource) (code, why string) {
 
 func (d *digest) changeOf(item scan.Item) change {
 	c := change{item: item}
-	replicas := float64(report.Replicas(item))
+	worth, replicas := recommender.DefaultSignificance(), float64(report.Replicas(item))
 	for r := range recommender.NumResources {
 		spec, advice := item.Spec[r], item.Advice[r].Bounds
 		now := report.Requested(spec)
-		c.differ[r].request = differs(r, now, advice.Request)
-		c.differ[r].limit = differs(r, spec.Limit, advice.Limit)
+		c.differ[r].request = worth.Reached(r, now, advice.Request)
+		c.differ[r].limit = worth.Reached(r, spec.Limit, advice.Limit)
 		before, _ := now.Amount()
 		after, _ := report.Requested(recommender.Bounds{Request: advice.Request.Or(spec.Request), Limit: advice.Limit.Or(spec.Limit)}).Amount()
 		c.more[r] = (after - before) * replicas
@@ -142,22 +131,6 @@ func (c change) differs() bool {
 		}
 	}
 	return false
-}
-
-// differs says that the change is worth making. No advice is none.
-func differs(r recommender.Resource, now, after recommender.Value) bool {
-	from, declared := now.Amount()
-	to, stays := after.Amount()
-	if !after.IsAdvice() || !declared && !stays {
-		return false
-	}
-	return declared != stays || moved(r, from, to)
-}
-
-func moved(r recommender.Resource, from, to float64) bool {
-	const exact = 1 - 1e-9 // 1 - 0.9 is a little less than 0.1
-	by := math.Abs(to - from)
-	return by >= minShare*math.Abs(from)*exact && by >= minAmount(r)*exact
 }
 
 // some names the first few: "`a`, `b`, `c` and 7 more".

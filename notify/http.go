@@ -15,6 +15,8 @@ import (
 	"strings"
 	"sync/atomic"
 	"time"
+
+	"github.com/rightsize/rightsize/recommender"
 )
 
 // fault is why something was not done: what Slack said, or that it said nothing. Its text holds no secret.
@@ -130,7 +132,7 @@ const maxQuote = 200
 
 // quote is the beginning of an answer on one line.
 func (c *client) quote(body []byte) string {
-	return cut(printable(hide(string(body), c.secrets...)), maxQuote)
+	return cut(recommender.Printable(hide(string(body), c.secrets...)), maxQuote)
 }
 
 // retryAfter reads the header: seconds, or a date. It is 0 where there is none.

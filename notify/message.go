@@ -116,7 +116,7 @@ func mrkdwn(text string) *slack.TextBlockObject {
 // where is the namespace, or how many there are.
 func (w writer) where() string {
 	if len(w.namespaces) == 1 {
-		return printable(w.namespaces[0])
+		return recommender.Printable(w.namespaces[0])
 	}
 	return recommender.Count(len(w.namespaces), "namespace")
 }
@@ -271,7 +271,7 @@ func (w writer) change(c change) string {
 // signed is empty for what is not worth a message.
 func signed(r recommender.Resource, more float64) string {
 	switch {
-	case math.Abs(more) < minAmount(r)/10:
+	case math.Abs(more) < recommender.DefaultSignificance().Amount[r]/10:
 		return ""
 	case more < 0:
 		return "-" + amount(r, more)
@@ -328,7 +328,7 @@ func (w writer) context() slack.Block {
 	var elements []slack.MixedElement
 	for _, text := range texts {
 		// Plain, since the asterisks of two rules would make bold what is between them.
-		elements = append(elements, slack.NewTextBlockObject(slack.PlainTextType, cut(printable(text), maxContext), false, false))
+		elements = append(elements, slack.NewTextBlockObject(slack.PlainTextType, cut(recommender.Printable(text), maxContext), false, false))
 	}
 	return slack.NewContextBlock("", elements...)
 }

@@ -80,33 +80,6 @@ func TestHeadline(t *testing.T) {
 	}
 }
 
-// Percentiles move every week: only what is worth making is a change, and what is removed or new always is.
-func TestDiffers(t *testing.T) {
-	set, unset := recommender.Set, recommender.Unset()
-	for _, c := range []struct {
-		r          recommender.Resource
-		now, after recommender.Value
-		want       bool
-	}{
-		{recommender.CPU, set(1), set(1), false},
-		{recommender.CPU, set(1), set(0.95), false},
-		{recommender.CPU, set(1), set(0.9), true},
-		{recommender.CPU, set(0.02), set(0.015), false}, // 5m
-		{recommender.CPU, set(0), set(0.01), true},
-		{recommender.Memory, set(64 * mi), set(70 * mi), false},
-		{recommender.Memory, set(64 * mi), set(80 * mi), true},
-		{recommender.Memory, unset, set(mi), true},
-		{recommender.Memory, set(mi), unset, true},
-		{recommender.Memory, unset, unset, false},
-		{recommender.Memory, set(mi), recommender.NoAdvice(), false},
-		{recommender.Memory, unset, recommender.NoAdvice(), false},
-	} {
-		if got := differs(c.r, c.now, c.after); got != c.want {
-			t.Errorf("differs(%s, %v, %v) = %v, want %v", c.r, c.now, c.after, got, c.want)
-		}
-	}
-}
-
 // A policy that wants no CPU limits is not told every week that there are none.
 func TestLimitsThatNobodyWantsAreNotMissing(t *testing.T) {
 	r := reportOf(item("web", recommender.Bounds{Request: recommender.Set(1), Limit: recommender.Unset()}, bounds(1, 1), bounds(mi, mi), bounds(mi, mi)))

@@ -162,7 +162,12 @@ func sums(item scan.Item) (s [2]float64) {
 }
 
 func apart(then, now [2]float64) bool {
-	return moved(recommender.CPU, then[recommender.CPU], now[recommender.CPU]) || moved(recommender.Memory, then[recommender.Memory], now[recommender.Memory])
+	for r := range recommender.NumResources {
+		if recommender.DefaultSignificance().Reached(r, recommender.Set(then[r]), recommender.Set(now[r])) {
+			return true
+		}
+	}
+	return false
 }
 
 // text is "Since 2026-01-26: 2 new (`a`, `b`), 1 resolved, 9 unchanged".

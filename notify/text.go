@@ -3,21 +3,10 @@ package notify
 import (
 	"fmt"
 	"strings"
-	"unicode"
 	"unicode/utf16"
-)
 
-// printable is text on one line, without control characters and those that turn its direction: names and
-// servers' words are not ours.
-func printable(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, text)
-	return strings.Join(strings.Fields(text), " ")
-}
+	"github.com/rightsize/rightsize/recommender"
+)
 
 // escape leaves nothing that Slack takes for a link, a mention or an entity
 // (https://docs.slack.dev/messaging/formatting-message-text#escaping).
@@ -33,7 +22,7 @@ const maxName = 100
 // code is a name or somebody's words between backticks, where Slack formats nothing and links nothing. Between
 // them are at most so many characters.
 func code(text string, most int) string {
-	text = strings.ReplaceAll(printable(text), "`", "'")
+	text = strings.ReplaceAll(recommender.Printable(text), "`", "'")
 	if text == "" {
 		return ""
 	}

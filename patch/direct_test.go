@@ -69,7 +69,7 @@ func direct(t *testing.T, dir string, as Type, advice [recommender.NumResources]
 	r := advised(declared, advice,
 		recommender.Note{Code: recommender.GuardObservedPeak, Text: "limit raised from 100Mi to 200Mi: usage peaked\nat 199Mi, in pod api-1\x1b[31m"},
 		recommender.Note{Code: "dropped-samples", Text: "is no guard"})
-	changes, _ := Plan(r, declared, DefaultOptions())
+	changes, _ := Plan(r, declared, recommender.DefaultSignificance())
 	return Job{Changes: changes, Basis: BasisOf(r), Type: as, Declared: declared}
 }
 

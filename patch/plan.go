@@ -2,7 +2,6 @@ package patch
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/rightsize/rightsize/recommender"
@@ -11,24 +10,12 @@ import (
 	"github.com/rightsize/rightsize/workload"
 )
 
-// Options say which changes are too small to be made. A change has to reach both: one of 50% is not worth a
-// rollout where that is 2m, nor one of 100m where that is 1%.
-type Options struct {
-	MinChange float64                           // as a share of what is declared: 0.1 is 10%
-	MinAmount [recommender.NumResources]float64 // in cores and bytes
-}
-
-// DefaultOptions leave changes below 10%, 10m or 16Mi alone.
-func DefaultOptions() Options {
-	return Options{MinChange: 0.10, MinAmount: [recommender.NumResources]float64{recommender.CPU: 0.010, recommender.Memory: 16 << 20}}
-}
-
 // Plan is what to change so that the recommendations hold, in the report's order, and what is left as it is
 // and why. A container without a recommendation, of which the report tells, is left as it is.
 //
 // A small change is made all the same where leaving it would keep a memory limit below what was used or
 // above which it was OOM killed, or a request above its limit.
-func Plan(r report.Report, declared map[string][]workload.Workload, o Options) (changes []Change, notes []string) {
+func Plan(r report.Report, declared map[string][]workload.Workload, least recommender.Significance) (changes []Change, notes []string) {
 	for _, item := range r.Items {
 		if item.Err != nil {
 			continue
@@ -39,7 +26,7 @@ func Plan(r report.Report, declared map[string][]workload.Workload, o Options) (
 			continue
 		}
 		for res := range recommender.NumResources {
-			values, note := o.choose(item, res)
+			values, note := choose(item, res, least)
 			c.Values[res] = values
 			if note != "" {
 				notes = append(notes, fmt.Sprintf("%s: %s %s", item.ID, res, note))
@@ -69,7 +56,7 @@ func declaredAt(id recommender.ID, declared map[string][]workload.Workload) (Cha
 }
 
 // choose is what to change of one resource, and why not where there is something to say.
-func (o Options) choose(item scan.Item, r recommender.Resource) (values recommender.Bounds, note string) {
+func choose(item scan.Item, r recommender.Resource, least recommender.Significance) (values recommender.Bounds, note string) {
 	advice, spec := item.Advice[r], item.Spec[r]
 	all := recommender.Bounds{
 		Request: different(r, advice.Bounds.Request, spec.Request),
@@ -84,10 +71,10 @@ func (o Options) choose(item scan.Item, r recommender.Resource) (values recommen
 		}
 	}
 	values = all
-	if o.small(r, all.Request, spec.Request) {
+	if !least.Reached(r, spec.Request, all.Request) {
 		values.Request = recommender.NoAdvice()
 	}
-	if o.small(r, all.Limit, spec.Limit) && !endangered(item, r) {
+	if !least.Reached(r, spec.Limit, all.Limit) && !endangered(item, r) {
 		values.Limit = recommender.NoAdvice()
 	}
 	if values != all && inverted(values, spec) {
@@ -112,20 +99,6 @@ func same(r recommender.Resource, a, b recommender.Value) bool {
 	x, setX := a.Amount()
 	y, setY := b.Amount()
 	return setX == setY && r.Quantity(x) == r.Quantity(y)
-}
-
-// small says that a change of one amount into another is below one of the thresholds. Setting what was not
-// set, and unsetting what was, is never small. The slack keeps a change of exactly the threshold: float
-// arithmetic makes 0.11 - 0.1 a little less than 0.01.
-func (o Options) small(r recommender.Resource, to, from recommender.Value) bool {
-	const slack = 1e-9
-	x, setX := to.Amount()
-	y, setY := from.Amount()
-	if !setX || !setY {
-		return false
-	}
-	d := math.Abs(x-y) * (1 + slack)
-	return d < o.MinAmount[r] || d < o.MinChange*y
 }
 
 // endangered says that the container would be in danger under the memory limit that it has now: it used more

@@ -81,7 +81,7 @@ func TestPlan(t *testing.T) {
 				c.change(&item)
 			}
 			r, declared := planned(item)
-			changes, notes := Plan(r, declared, DefaultOptions())
+			changes, notes := Plan(r, declared, recommender.DefaultSignificance())
 			got := none
 			if len(changes) == 1 {
 				got = changes[0].Values[c.r]
@@ -121,7 +121,7 @@ func TestPlanNeverInverts(t *testing.T) {
 		item.Spec[recommender.Memory], item.Advice[recommender.Memory].Bounds = spec, advice
 		item.Evidence[recommender.Memory].Peak.Value = float64(80+random.IntN(60)) * mi
 		r, declared := planned(item)
-		changes, _ := Plan(r, declared, Options{MinChange: random.Float64() / 3, MinAmount: [2]float64{0, 10 * mi}})
+		changes, _ := Plan(r, declared, recommender.Significance{Share: random.Float64() / 3, Amount: [2]float64{0, 10 * mi}})
 		var got recommender.Bounds
 		if len(changes) > 0 {
 			got = changes[0].Values[recommender.Memory]
@@ -142,7 +142,7 @@ func TestPlanLeavesOthersAlone(t *testing.T) {
 	item.Advice[recommender.CPU].Bounds = bounds(set(1), set(1))
 	r, declared := planned(item)
 	r.Items[0].ID.Container = "istio-proxy"
-	changes, notes := Plan(r, declared, DefaultOptions())
+	changes, notes := Plan(r, declared, recommender.DefaultSignificance())
 	if len(changes) != 0 || len(notes) != 1 || notes[0] != "shop/deployment/api/istio-proxy is not patched: it is not in the workload's template" {
 		t.Errorf("Plan = %v, %q", changes, notes)
 	}

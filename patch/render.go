@@ -8,7 +8,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"unicode"
 
 	"go.yaml.in/yaml/v3"
 
@@ -197,14 +196,14 @@ func (o object) render(as Type, b Basis, rollback bool) ([]byte, error) {
 	for _, c := range o.containers {
 		fmt.Fprintf(&text, "#\n# Container %s:\n", c.name)
 		for _, line := range c.differences() {
-			fmt.Fprintf(&text, "#   %s\n", oneLine(line))
+			fmt.Fprintf(&text, "#   %s\n", recommender.Printable(line))
 		}
 		if rollback {
 			continue
 		}
 		id := recommender.ID{Namespace: o.ref.Namespace, Kind: o.ref.Kind, Workload: o.ref.Name, Container: c.name}
 		for _, line := range b.guards[id] {
-			fmt.Fprintf(&text, "#   %s\n", oneLine(line))
+			fmt.Fprintf(&text, "#   %s\n", recommender.Printable(line))
 		}
 	}
 	if err := writeYAML(&text, o.data(as)); err != nil {
@@ -243,16 +242,6 @@ func orNone(quantity any) string {
 		return "none"
 	}
 	return fmt.Sprint(quantity)
-}
-
-// oneLine keeps a comment a comment.
-func oneLine(s string) string {
-	return strings.Map(func(r rune) rune {
-		if !unicode.IsPrint(r) {
-			return ' '
-		}
-		return r
-	}, s)
 }
 
 func writeYAML(w io.Writer, data any) error {

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"math"
 	"strconv"
+	"strings"
 	"time"
+	"unicode"
 )
 
 // Quantity is an amount as a Kubernetes quantity, exact and as short as it can be: "250m", "2", "1536Mi",
@@ -133,6 +135,18 @@ func ShortDuration(d time.Duration) string {
 		}
 	}
 	return s
+}
+
+// Printable is text on one line, without control characters and those that turn its direction: names and
+// servers' words are not ours, and terminals obey what they are sent.
+func Printable(text string) string {
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsPrint(r) {
+			return r
+		}
+		return ' '
+	}, text)
+	return strings.Join(strings.Fields(text), " ")
 }
 
 // Count is a number of things in words: "1 run", "3 runs".

@@ -57,7 +57,7 @@ func csvRow(item scan.Item, r recommender.Resource) []string {
 	}
 	row = append(row, strconv.Itoa(e.Samples), strconv.Itoa(int(e.Covered.Seconds())), strconv.Itoa(e.Pods), strings.Join(notes, "; "))
 	if item.Err != nil {
-		return append(row, oneLine(item.Err.Error()))
+		return append(row, recommender.Printable(item.Err.Error()))
 	}
 	return append(row, "")
 }

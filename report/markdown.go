@@ -74,7 +74,7 @@ func markdownNotes(b *strings.Builder, t table) {
 // done with any ASCII punctuation (https://github.github.com/gfm/#backslash-escapes).
 func markdown(text string) string {
 	var b strings.Builder
-	for _, r := range oneLine(text) {
+	for _, r := range recommender.Printable(text) {
 		if strings.ContainsRune("\\`*_{}[]<|~&$@", r) {
 			b.WriteByte('\\')
 		}

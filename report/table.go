@@ -309,7 +309,7 @@ func (t table) explanations() []explanation {
 			name = item.ID.Namespace + " " + name
 		}
 		if item.Err != nil {
-			errors.add(name, "error: "+oneLine(item.Err.Error()))
+			errors.add(name, "error: "+recommender.Printable(item.Err.Error()))
 			continue
 		}
 		for r := range recommender.NumResources {

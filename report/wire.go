@@ -3,7 +3,6 @@ package report
 import (
 	"encoding/json"
 	"io"
-	"strings"
 	"time"
 
 	"sigs.k8s.io/yaml"
@@ -205,7 +204,7 @@ func itemToWire(item scan.Item) wireContainer {
 		out.Replicas = &item.Replicas
 	}
 	if item.Err != nil {
-		out.Error = oneLine(item.Err.Error())
+		out.Error = recommender.Printable(item.Err.Error())
 	}
 	for _, k := range item.OOMKills {
 		out.OOMKills = append(out.OOMKills, wireKill{k.Pod, k.At.UTC(), k.Limit})
@@ -260,6 +259,3 @@ func evidenceToWire(e recommender.Evidence) wireEvidence {
 	}
 	return out
 }
-
-// oneLine keeps a server's words from breaking a report's lines.
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }

@@ -7,7 +7,8 @@ import (
 	"io"
 	"log/slog"
 	"strings"
-	"unicode"
+
+	"github.com/rightsize/rightsize/recommender"
 )
 
 // logs is what is said on stderr: lines for people, or JSON for a log collector. Its flags set it while the
@@ -27,29 +28,18 @@ func (l *logs) logger() *slog.Logger {
 	return slog.New(plainHandler{w: l.w, level: l.level})
 }
 
-func (l *logs) warn(text string) { l.logger().Warn(printable(text)) }
+func (l *logs) warn(text string) { l.logger().Warn(recommender.Printable(text)) }
 
 func (l *logs) info(text string, args ...any) { l.logger().Info(text, args...) }
 
 // fail is the last line of a command that failed. No level hides it.
 func (l *logs) fail(err error, code int) {
-	text := printable(err.Error())
+	text := recommender.Printable(err.Error())
 	if l.json {
 		l.logger().Error(text, "exitCode", code)
 		return
 	}
 	l.logger().Error(text)
-}
-
-// printable is text on one line and without what a terminal would obey: names and servers' words are not ours.
-func printable(text string) string {
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
-			return r
-		}
-		return ' '
-	}, text)
-	return strings.Join(strings.Fields(text), " ")
 }
 
 // plainHandler writes a record as people read it: "rightsize: warning: no pods". Errors have no word before

@@ -47,12 +47,12 @@ type patchOptions struct {
 	inPlace                              bool
 	mappings                             []patch.Mapping
 	as                                   patch.Type
-	min                                  patch.Options
+	min                                  recommender.Significance
 }
 
 func newPatch(std streams) *cobra.Command {
 	o := options{log: std.log}
-	p := patchOptions{as: patch.Strategic, min: patch.DefaultOptions()}
+	p := patchOptions{as: patch.Strategic, min: recommender.DefaultSignificance()}
 	cmd := &cobra.Command{
 		Use:     "patch [KIND/NAME ...] --output-dir DIR | --into OVERLAY | --in-place -f FILE | --values FILE --map ...",
 		Short:   "Write the recommendations as kustomize patches, or into manifests and Helm values",
@@ -86,7 +86,7 @@ func (p *patchOptions) flags() flagGroup {
 
 func (p *patchOptions) sizeFlags() flagGroup {
 	which := newFlagGroup("Which changes")
-	which.Var(value(&p.min.MinChange, "PERCENT", parsePercent, percent), "min-change", "leave changes below this share of what is declared alone")
+	which.Var(value(&p.min.Share, "PERCENT", parsePercent, percent), "min-change", "leave changes below this share of what is declared alone")
 	which.Var(quantity(&p.min, recommender.CPU), "min-change-cpu", "and those of CPU below this")
 	which.Var(quantity(&p.min, recommender.Memory), "min-change-memory", "and those of memory below this")
 	return which
@@ -110,8 +110,8 @@ func parsePercent(s string) (float64, error) {
 func percent(x float64) string { return strconv.FormatFloat(x*100, 'f', -1, 64) + "%" }
 
 // quantity is a flag of an amount of a resource.
-func quantity(o *patch.Options, r recommender.Resource) *typed[float64] {
-	return &typed[float64]{&o.MinAmount[r], "QUANTITY", parseQuantity, r.Quantity}
+func quantity(o *recommender.Significance, r recommender.Resource) *typed[float64] {
+	return &typed[float64]{&o.Amount[r], "QUANTITY", parseQuantity, r.Quantity}
 }
 
 func parseQuantity(s string) (float64, error) {
@@ -270,7 +270,7 @@ func (o *options) manifestNamespace() string {
 
 // writeKustomize writes strategic merge patches: -o kustomize.
 func (o *options) writeKustomize(std streams, r report.Report, selection *workload.Selection) error {
-	changes, notes := patch.Plan(r, selection.Workloads, patch.DefaultOptions())
+	changes, notes := patch.Plan(r, selection.Workloads, recommender.DefaultSignificance())
 	job, err := o.job(r, selection, changes, patch.Strategic)
 	if err != nil {
 		return err
