@@ -38,6 +38,7 @@ func TestPatchRoundTrip(t *testing.T) {
 			component := filepath.Join(dir, "rightsize")
 			r := rightsize(t, slices.Concat([]string{"patch", "--output-dir", component}, policy, all)...)
 			r.wantCode(t, 0)
+			r.wantStderr(t, "pod/toolbox: Kubernetes refuses other resources for a Pod that is there already")
 			if !strings.Contains(r.stdout, "deployment-web.yaml") {
 				t.Errorf("no patch of web was written: %s", r.stdout)
 			}

@@ -32,11 +32,24 @@ func Plan(r report.Report, declared map[string][]workload.Workload, least recomm
 				notes = append(notes, fmt.Sprintf("%s: %s %s", item.ID, res, note))
 			}
 		}
-		if !c.none() {
-			changes = append(changes, c)
+		if c.none() {
+			continue
+		}
+		changes = append(changes, c)
+		if note := immutable(c.Workload); note != "" && !slices.Contains(notes, note) {
+			notes = append(notes, note)
 		}
 	}
 	return changes, notes
+}
+
+// immutable is what to do about workloads whose resources the API server does not let anybody apply anew.
+func immutable(ref workload.Ref) string {
+	switch ref.Kind {
+	case "Pod", "Job":
+		return fmt.Sprintf("%s: Kubernetes refuses other resources for a %s that is there already: delete it before the patch is applied", ref, ref.Kind)
+	}
+	return ""
 }
 
 // declaredAt is a change of the container that changes nothing yet.

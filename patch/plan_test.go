@@ -147,3 +147,11 @@ func TestPlanLeavesOthersAlone(t *testing.T) {
 		t.Errorf("Plan = %v, %q", changes, notes)
 	}
 }
+
+func TestWhatCannotBeAppliedIsSaid(t *testing.T) {
+	for kind, want := range map[string]string{"Pod": "pod/x: Kubernetes refuses other resources", "Job": "job/x: Kubernetes refuses other resources", "CronJob": "", "Deployment": ""} {
+		if got := immutable(workload.Ref{Kind: kind, Name: "x"}); !strings.HasPrefix(got, want) || (got == "") != (want == "") {
+			t.Errorf("%s: %q, want %q", kind, got, want)
+		}
+	}
+}

@@ -166,7 +166,7 @@ func (p *patchOptions) run(ctx context.Context, o *options, std streams, args []
 	if err != nil {
 		return err
 	}
-	for _, text := range slices.Concat(notes, result.Notes, result.Refused) {
+	for _, text := range slices.Concat(withoutAdvice(r), notes, result.Notes, result.Refused) {
 		std.log.warn(text)
 	}
 	if err := ctx.Err(); err != nil {
@@ -286,6 +286,22 @@ func (o *options) writeKustomize(std streams, r report.Report, selection *worklo
 		return partialError{fmt.Errorf("%s could not be patched", recommender.Count(len(refused), "workload"))}
 	}
 	return incomplete(std, r)
+}
+
+// withoutAdvice says how many containers are left alone for want of data, and why. Errors are said by incomplete.
+func withoutAdvice(r report.Report) []string {
+	counts := map[report.Status]int{}
+	for _, item := range r.Items {
+		status := report.StatusOf(item, recommender.Memory)
+		if status != report.OK && status != report.Failed && status == report.StatusOf(item, recommender.CPU) {
+			counts[status]++
+		}
+	}
+	var lines []string
+	for _, status := range slices.Sorted(maps.Keys(counts)) {
+		lines = append(lines, fmt.Sprintf("%s of %d left as declared: %s, which the report explains", recommender.Count(counts[status], "container"), len(r.Items), status))
+	}
+	return lines
 }
 
 // listFiles says which files were written and which removed.
