@@ -11,6 +11,7 @@ import (
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/report"
 	"github.com/rightsize/rightsize/scan"
+	"github.com/rightsize/rightsize/testdata/golden"
 )
 
 func payloadOf(t *testing.T, r report.Report, since *comparison) []byte {
@@ -36,7 +37,7 @@ func TestMessage(t *testing.T) {
 	}
 	last.Open[key(sample().Items[2].ID)] = [2]float64{1, 1} // without advice now
 	since, _ := compare(last, sample(), "x")
-	golden(t, "message.json", append(payloadOf(t, sample(), &since), '\n'))
+	golden.Compare(t, "message.json", append(payloadOf(t, sample(), &since), '\n'))
 }
 
 func TestMessageOfNothing(t *testing.T) {

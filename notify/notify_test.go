@@ -4,9 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
 	"path/filepath"
 	"testing"
 	"time"
@@ -18,8 +16,6 @@ import (
 )
 
 const mi = 1 << 20
-
-var update = flag.Bool("update", os.Getenv("UPDATE") != "", "write the golden files anew")
 
 func until() time.Time { return time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC) }
 
@@ -87,23 +83,6 @@ func sample() report.Report {
 		item("search", bounds(2, 4), bounds(0.166, 0.348), bounds(4096*mi, 8192*mi), bounds(418*mi, 525*mi)),
 		item("web", bounds(0.1, 0.2), bounds(0.1, 0.2), bounds(64*mi, 128*mi), bounds(64*mi, 128*mi)),
 	)
-}
-
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s differs; UPDATE=1 go test ./notify writes it anew. Got:\n%s", path, got)
-	}
 }
 
 // memory is a Store that can fail.

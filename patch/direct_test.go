@@ -2,7 +2,6 @@ package patch
 
 import (
 	"bytes"
-	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,26 +10,9 @@ import (
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/report"
 	"github.com/rightsize/rightsize/scan"
+	"github.com/rightsize/rightsize/testdata/golden"
 	"github.com/rightsize/rightsize/workload"
 )
-
-// golden compares with a file in testdata, or writes it with UPDATE=1.
-func golden(t *testing.T, name string, got []byte) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(path, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if !bytes.Equal(got, want) {
-		t.Errorf("%s is now\n%s", path, got)
-	}
-}
 
 // loaded reads manifests as the command does.
 func loaded(t *testing.T, dir string) map[string][]workload.Workload {
@@ -89,8 +71,8 @@ func TestGolden(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		golden(t, string(as)+".golden", result.Files["out/deployment-api.yaml"])
-		golden(t, "component.golden", result.Files["out/kustomization.yaml"])
+		golden.Compare(t, string(as)+".golden", result.Files["out/deployment-api.yaml"])
+		golden.Compare(t, "component.golden", result.Files["out/kustomization.yaml"])
 	}
 }
 
@@ -109,7 +91,7 @@ func TestWrite(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	golden(t, "write.golden", text.Bytes())
+	golden.Compare(t, "write.golden", text.Bytes())
 	if len(refused) != 1 || !strings.HasPrefix(refused[0], "deployment/other, namespace shop is not patched: ") {
 		t.Errorf("refused %q", refused)
 	}

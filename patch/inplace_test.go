@@ -13,6 +13,7 @@ import (
 
 	"github.com/rightsize/rightsize/patch/splice"
 	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/testdata/golden"
 	"github.com/rightsize/rightsize/workload"
 )
 
@@ -64,7 +65,7 @@ func TestInPlace(t *testing.T) {
 		if !ok {
 			t.Errorf("InPlace did not change %s", file)
 		}
-		inPlaceGolden(t, strings.Replace(file, "/in/", "/want/", 1), after)
+		golden.Compare(t, strings.TrimPrefix(strings.Replace(file, "/in/", "/want/", 1), "testdata/"), after)
 		onlyResources(t, file, before, after)
 	}
 	again, _, err := InPlace(changed, inPlaceChanges(t), "batch")
@@ -122,23 +123,6 @@ func inPlaceLoad(t *testing.T, files map[string][]byte) []recommender.Container 
 		all = append(all, w.Containers...)
 	}
 	return all
-}
-
-// inPlaceGolden compares with a file, or writes it.
-func inPlaceGolden(t *testing.T, file string, got []byte) {
-	t.Helper()
-	if os.Getenv("UPDATE") != "" {
-		if err := os.WriteFile(file, got, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(file)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if diff := cmp.Diff(string(want), string(got)); diff != "" {
-		t.Errorf("%s (-want +got):\n%s", file, diff)
-	}
 }
 
 var resourceLine = regexp.MustCompile(`^\s*"?(resources|resources\.job|requests|limits|cpu|memory)"?:( |\r|$)`)

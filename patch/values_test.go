@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/testdata/golden"
 )
 
 // inPlaceAmount reads a quantity; "-" is no advice and "" is unset.
@@ -119,7 +120,7 @@ func TestValues(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	inPlaceGolden(t, "testdata/values/want.yaml", got)
+	golden.Compare(t, "values/want.yaml", got)
 	wantNotes := []string{
 		"deployment/api:proxy has no --map: left alone",
 		`values.yaml: .jobs[0]."resources.job".limits.cpu is deleted: if the chart's own values set it, write null there by hand`,

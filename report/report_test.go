@@ -5,10 +5,7 @@ import (
 	"encoding/csv"
 	"encoding/json"
 	"errors"
-	"flag"
 	"fmt"
-	"os"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -18,11 +15,10 @@ import (
 
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/scan"
+	"github.com/rightsize/rightsize/testdata/golden"
 )
 
 const mi = 1 << 20
-
-var update = flag.Bool("update", os.Getenv("UPDATE") != "", "write the golden files anew")
 
 func until() time.Time { return time.Date(2026, 2, 2, 0, 0, 0, 0, time.UTC) }
 
@@ -108,26 +104,9 @@ func render(t *testing.T, name string, r Report, o Options) string {
 	return b.String()
 }
 
-func golden(t *testing.T, name, got string) {
-	t.Helper()
-	path := filepath.Join("testdata", name)
-	if *update {
-		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	want, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if got != string(want) {
-		t.Errorf("%s differs; UPDATE=1 go test ./report writes it anew. Got:\n%s", path, got)
-	}
-}
-
 func TestGolden(t *testing.T) {
 	for _, f := range Formats() {
-		t.Run(f.Name, func(t *testing.T) { golden(t, f.Name+".golden", render(t, f.Name, sample(), Options{})) })
+		t.Run(f.Name, func(t *testing.T) { golden.Compare(t, f.Name+".golden", render(t, f.Name, sample(), Options{})) })
 	}
 }
 
