@@ -18,7 +18,7 @@ type View struct {
 	Hidden      [recommender.NumResources]bool // leaves a resource out of rows, totals and the gate: --only
 	Sort        Order
 	Top         int  // shows the first so many only; 0 for all
-	Significant bool // shows only what is worth changing by Least, and errors
+	Significant bool // shows only what is worth changing by Least, what is in danger, and errors
 }
 
 // Shows says that the resource is not hidden.
@@ -122,7 +122,7 @@ func (r Report) selection(shown []scan.Item) string {
 		how = append(how, resources[0].String()+" only")
 	}
 	if r.View.Significant {
-		how = append(how, "changes of "+describeLeast(r.Least, resources))
+		how = append(how, "changes of "+describeLeast(r.Least, resources)+", dangers and errors")
 	}
 	if len(how) > 0 {
 		text += ": " + strings.Join(how, ", ")

@@ -132,7 +132,7 @@ func TestSelectionIsSaid(t *testing.T) {
 		t.Errorf("the table of everything speaks of a selection:\n%s", text)
 	}
 	r.View = View{Significant: true}
-	if text, want := render(t, "table", r, Options{}), "\nShown: 4 of 6 containers: changes of at least 10% and 10m or 16Mi; of those left out, 2 without advice; totals count all\n"; !strings.Contains(text, want) {
+	if text, want := render(t, "table", r, Options{}), "\nShown: 4 of 6 containers: changes of at least 10% and 10m or 16Mi, dangers and errors; of those left out, 2 without advice; totals count all\n"; !strings.Contains(text, want) {
 		t.Errorf("the table lacks %q:\n%s", want, text)
 	}
 	r.Least.Share, r.View.Top, r.View.Sort = 0.29, 1, ByMemory
