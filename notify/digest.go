@@ -25,7 +25,7 @@ type digest struct {
 // change is a container of which something differs enough from what is recommended.
 type change struct {
 	item   scan.Item
-	differ [recommender.NumResources]struct{ request, limit bool }
+	differ [recommender.NumResources]report.Worth
 	more   [recommender.NumResources]float64 // that all its replicas request, in cores or bytes; negative is saved
 	share  float64                           // of what the whole report requests, both resources together
 }
@@ -45,7 +45,7 @@ func digestOf(r report.Report) digest {
 			continue
 		}
 		d.addDangers(item, r.Policy)
-		if c := d.changeOf(item); c.differs() {
+		if c := d.changeOf(item, r.Least); c.differs() {
 			d.changes = append(d.changes, c)
 		}
 	}
@@ -106,14 +106,13 @@ func reason(item scan.Item, r recommender.Resource) (code, why string) {
 	return string(status), ""
 }
 
-func (d *digest) changeOf(item scan.Item) change {
+func (d *digest) changeOf(item scan.Item, least recommender.Significance) change {
 	c := change{item: item}
-	worth, replicas := recommender.DefaultSignificance(), float64(report.Replicas(item))
+	replicas := float64(report.Replicas(item))
 	for r := range recommender.NumResources {
 		spec, advice := item.Spec[r], item.Advice[r].Bounds
 		now := report.Requested(spec)
-		c.differ[r].request = worth.Reached(r, now, advice.Request)
-		c.differ[r].limit = worth.Reached(r, spec.Limit, advice.Limit)
+		c.differ[r] = report.WorthOf(item, r, least)
 		before, _ := now.Amount()
 		after, _ := report.Requested(recommender.Bounds{Request: advice.Request.Or(spec.Request), Limit: advice.Limit.Or(spec.Limit)}).Amount()
 		c.more[r] = (after - before) * replicas
@@ -126,7 +125,7 @@ func (d *digest) changeOf(item scan.Item) change {
 
 func (c change) differs() bool {
 	for _, d := range c.differ {
-		if d.request || d.limit {
+		if d.Request || d.Limit {
 			return true
 		}
 	}

@@ -254,7 +254,7 @@ func (w writer) changes() string {
 func (w writer) change(c change) string {
 	var total, each []string
 	for r := range recommender.NumResources {
-		if text := signed(r, c.more[r]); text != "" && c.differ[r].request {
+		if text := signed(r, c.more[r]); text != "" && c.differ[r].Request {
 			total = append(total, text)
 		}
 		if text := c.words(r); text != "" {
@@ -284,9 +284,9 @@ func signed(r recommender.Resource, more float64) string {
 func (c change) words(r recommender.Resource) string {
 	spec, advice := c.item.Spec[r], c.item.Advice[r].Bounds
 	switch {
-	case c.differ[r].request:
+	case c.differ[r].Request:
 		return fmt.Sprintf("%s %s → %s", r, quantity(r, report.Requested(spec)), quantity(r, advice.Request))
-	case c.differ[r].limit:
+	case c.differ[r].Limit:
 		return fmt.Sprintf("%s limit %s → %s", r, quantity(r, spec.Limit), quantity(r, advice.Limit))
 	default:
 		return ""

@@ -25,7 +25,7 @@ func Plan(r report.Report, declared map[string][]workload.Workload, least recomm
 			notes = append(notes, fmt.Sprintf("%s is not patched: it is not in the workload's template", item.ID))
 			continue
 		}
-		for res := range recommender.NumResources {
+		for _, res := range r.View.Resources() {
 			values, note := choose(item, res, least)
 			c.Values[res] = values
 			if note != "" {
@@ -87,7 +87,7 @@ func choose(item scan.Item, r recommender.Resource, least recommender.Significan
 	if !least.Reached(r, spec.Request, all.Request) {
 		values.Request = recommender.NoAdvice()
 	}
-	if !least.Reached(r, spec.Limit, all.Limit) && !endangered(item, r) {
+	if !least.Reached(r, spec.Limit, all.Limit) && !(r == recommender.Memory && report.Endangered(item)) {
 		values.Limit = recommender.NoAdvice()
 	}
 	if values != all && inverted(values, spec) {
@@ -112,23 +112,6 @@ func same(r recommender.Resource, a, b recommender.Value) bool {
 	x, setX := a.Amount()
 	y, setY := b.Amount()
 	return setX == setY && r.Quantity(x) == r.Quantity(y)
-}
-
-// endangered says that the container would be in danger under the memory limit that it has now: it used more
-// than that, or was OOM killed and needs more.
-func endangered(item scan.Item, r recommender.Resource) bool {
-	if r != recommender.Memory {
-		return false
-	}
-	advice := item.Advice[r]
-	limit, limited := item.Spec[r].Limit.Amount()
-	to, _ := advice.Bounds.Limit.Amount()
-	if !limited || to <= limit {
-		return false
-	}
-	formula, _ := advice.Formula.Limit.Amount()
-	killed := len(item.OOMKills) > 0 && to > formula
-	return killed || item.Evidence[r].Peak.Value > limit
 }
 
 // inverted says that the request would be above the limit once the values are set.

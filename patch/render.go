@@ -50,11 +50,12 @@ func BasisOf(r report.Report) Basis {
 	}
 	for _, item := range r.Items {
 		var all [recommender.NumResources]recommender.Bounds
-		for res, advice := range item.Advice {
+		for _, res := range r.View.Resources() { // of the others, what an earlier run wrote stays
+			advice := item.Advice[res]
 			all[res] = advice.Bounds
 			for _, n := range advice.Notes {
 				if isGuard(n.Code) {
-					b.guards[item.ID] = append(b.guards[item.ID], fmt.Sprintf("%s %s: %s", recommender.Resource(res), n.Code, n.Text))
+					b.guards[item.ID] = append(b.guards[item.ID], fmt.Sprintf("%s %s: %s", res, n.Code, n.Text))
 				}
 			}
 		}

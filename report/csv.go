@@ -16,7 +16,7 @@ func csvColumns() []string {
 	return []string{
 		"namespace", "kind", "workload", "container", "resource", "replicas", "status",
 		"request_now", "request_formula", "request", "limit_now", "limit_formula", "limit",
-		"mean", "p50", "p90", "p95", "p99", "peak", "samples", "coverage_seconds", "pods", "notes", "error",
+		"mean", "p50", "p90", "p95", "p99", "peak", "samples", "coverage_seconds", "pods", "notes", "error", "severity",
 	}
 }
 
@@ -25,9 +25,9 @@ func writeCSV(w io.Writer, r Report, _ Options) error {
 	if err := out.Write(csvColumns()); err != nil {
 		return err
 	}
-	for _, item := range r.Items {
-		for res := range recommender.NumResources {
-			if err := out.Write(csvRow(item, res)); err != nil {
+	for _, item := range r.Shown() {
+		for _, res := range r.View.Resources() {
+			if err := out.Write(csvRow(item, res, r.Least)); err != nil {
 				return err
 			}
 		}
@@ -36,7 +36,7 @@ func writeCSV(w io.Writer, r Report, _ Options) error {
 	return out.Error()
 }
 
-func csvRow(item scan.Item, r recommender.Resource) []string {
+func csvRow(item scan.Item, r recommender.Resource, least recommender.Significance) []string {
 	spec, advice, e := item.Spec[r], item.Advice[r], item.Evidence[r]
 	row := []string{
 		item.ID.Namespace, item.ID.Kind, item.ID.Workload, item.ID.Container, r.String(),
@@ -56,10 +56,11 @@ func csvRow(item scan.Item, r recommender.Resource) []string {
 		notes = append(notes, n.Code+": "+n.Text)
 	}
 	row = append(row, strconv.Itoa(e.Samples), strconv.Itoa(int(e.Covered.Seconds())), strconv.Itoa(e.Pods), strings.Join(notes, "; "))
+	failed := ""
 	if item.Err != nil {
-		return append(row, recommender.Printable(item.Err.Error()))
+		failed = recommender.Printable(item.Err.Error())
 	}
-	return append(row, "")
+	return append(row, failed, strconv.Itoa(wholeSeverity(Severity(item, r, least))))
 }
 
 func csvValue(v recommender.Value) string {

@@ -11,13 +11,16 @@ import (
 // writeMarkdown writes the table as GitHub shows tables (https://github.github.com/gfm/#tables-extension-), with all
 // notes below it.
 func writeMarkdown(w io.Writer, r Report, _ Options) error {
-	t := table{Report: r}
+	t := newTable(r, Options{}, false)
 	var b strings.Builder
 	b.WriteString("# Requests and limits\n")
 	if len(r.Items) > 0 {
-		markdownTable(&b, t)
+		if len(t.shown) > 0 {
+			markdownTable(&b, t)
+		}
 		b.WriteString("\n")
 		markdownSummary(&b, t)
+		markdownGate(&b, t)
 		markdownNotes(&b, t)
 	}
 	_, err := io.WriteString(w, b.String())
@@ -29,15 +32,15 @@ func markdownTable(b *strings.Builder, t table) {
 	b.WriteString("\n")
 	markdownRow(b, header)
 	for _, c := range header {
-		if c.text == "CHANGE" {
+		if c.text == "CHANGE" || c.text == "SEVERITY" {
 			b.WriteString("|--:")
 		} else {
 			b.WriteString("|---")
 		}
 	}
 	b.WriteString("|\n")
-	for _, item := range t.Items {
-		for r := range recommender.NumResources {
+	for _, item := range t.shown {
+		for _, r := range t.View.Resources() {
 			markdownRow(b, t.row(item, r))
 		}
 	}
@@ -56,6 +59,21 @@ func markdownSummary(b *strings.Builder, t table) {
 	t.summary(&text)
 	for line := range strings.Lines(strings.TrimSpace(text.String())) {
 		fmt.Fprintf(b, "- %s\n", markdown(line))
+	}
+}
+
+// markdownGate names what tripped the gate: Markdown goes where nobody sees what stderr said.
+func markdownGate(b *strings.Builder, t table) {
+	if t.Gate == nil {
+		return
+	}
+	b.WriteString("\n## Gate\n\n")
+	for _, c := range t.Gate.Conditions {
+		trips := t.Gate.Tripped(c)
+		fmt.Fprintf(b, "- **%s**: %s\n", markdown(c.String()), recommender.Count(Containers(trips), "container"))
+		for _, trip := range trips {
+			fmt.Fprintf(b, "  - %s\n", markdown(trip.String()))
+		}
 	}
 }
 

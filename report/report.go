@@ -18,6 +18,10 @@ type Report struct {
 	Ownership scan.Ownership
 	Queries   []string
 	Warnings  []string
+
+	Least recommender.Significance // which changes are worth making
+	View  View                     // what formats show of the items
+	Gate  *Gate                    // nil where none was asked for
 }
 
 // Source says where usage came from and how it was read.
@@ -88,9 +92,8 @@ type Total struct {
 func (r Report) Totals() (totals [recommender.NumResources]Total) {
 	for _, item := range r.Items {
 		for res := range recommender.NumResources {
-			spec, advice := item.Spec[res], item.Advice[res].Bounds
-			before, declared := Requested(spec).Amount()
-			after, _ := Requested(recommender.Bounds{Request: advice.Request.Or(spec.Request), Limit: advice.Limit.Or(spec.Limit)}).Amount()
+			before, declared := Requested(item.Spec[res]).Amount()
+			after, _ := Requested(inForce(item, res)).Amount()
 			n := Replicas(item)
 			totals[res].Now += before * float64(n)
 			totals[res].After += after * float64(n)
@@ -168,6 +171,7 @@ func New(result scan.Result, source Source, w recommender.Window, p recommender.
 	return Report{
 		Source: source, Window: w, Policy: p, Items: result.Items,
 		Ownership: result.Ownership, Queries: result.Queries, Warnings: result.Warnings,
+		Least: recommender.DefaultSignificance(),
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"io"
 	"math"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -12,16 +13,19 @@ import (
 	"github.com/rightsize/rightsize/scan"
 )
 
-func writeTable(w io.Writer, r Report, o Options) error { return table{r, o, false}.write(w) }
+func writeTable(w io.Writer, r Report, o Options) error { return newTable(r, o, false).write(w) }
 
-func writeWide(w io.Writer, r Report, o Options) error { return table{r, o, true}.write(w) }
+func writeWide(w io.Writer, r Report, o Options) error { return newTable(r, o, true).write(w) }
 
 // table writes a row for each container and resource, then what they come to, then the notes.
 type table struct {
 	Report
 	Options
-	wide bool
+	wide  bool
+	shown []scan.Item
 }
+
+func newTable(r Report, o Options, wide bool) table { return table{r, o, wide, r.Shown()} }
 
 // maxNotes is how many notes the plain table explains; all of them would bury it. wide explains each.
 const maxNotes = 20
@@ -30,12 +34,14 @@ func (t table) write(w io.Writer) error {
 	var b strings.Builder
 	if len(t.Items) > 0 {
 		rows := [][]cell{t.header()}
-		for _, item := range t.Items {
-			for r := range recommender.NumResources {
+		for _, item := range t.shown {
+			for _, r := range t.View.Resources() {
 				rows = append(rows, t.row(item, r))
 			}
 		}
-		align(&b, rows, t.Color)
+		if len(t.shown) > 0 {
+			align(&b, rows, t.Color)
+		}
 		t.summary(&b)
 		t.notes(&b)
 	}
@@ -76,6 +82,9 @@ func (t table) header() []cell {
 	if t.wide {
 		row = append(row, plain("P50", "P99", "PEAK", "SAMPLES", "COVERAGE", "PODS")...)
 	}
+	if t.View.Sort == BySeverity {
+		row = append(row, plain("SEVERITY")...)
+	}
 	return append(row, plain("NOTES")...)
 }
 
@@ -90,7 +99,18 @@ func (t table) row(item scan.Item, r recommender.Resource) []cell {
 	if t.wide {
 		row = append(row, plain(t.evidence(item, r)...)...)
 	}
+	if t.View.Sort == BySeverity {
+		row = append(row, cell{text: t.severity(item, r), right: true})
+	}
 	return append(row, codes(item, r))
+}
+
+// severity is empty where nothing is worth changing.
+func (t table) severity(item scan.Item, r recommender.Resource) string {
+	if s := Severity(item, r, t.Least); s > 0 {
+		return strconv.Itoa(wholeSeverity(s))
+	}
+	return ""
 }
 
 // requestNow is what is declared, and where that is only a limit what Kubernetes makes of it: "none (=2)".
@@ -219,9 +239,14 @@ func paint(c cell, color bool) string {
 // summary says what the rows come to and what they were made from.
 func (t table) summary(b *strings.Builder) {
 	totals := t.Totals()
-	b.WriteString("\n")
-	for r, t := range totals {
-		fmt.Fprintf(b, "Requested over all replicas: %s\n", total(recommender.Resource(r), t))
+	if b.Len() > 0 {
+		b.WriteString("\n")
+	}
+	if text := t.selection(t.shown); text != "" {
+		fmt.Fprintf(b, "Shown: %s; totals count all\n", text)
+	}
+	for _, r := range t.View.Resources() {
+		fmt.Fprintf(b, "Requested over all replicas: %s\n", total(r, totals[r]))
 	}
 	const minute = "2006-01-02 15:04"
 	fmt.Fprintf(b, "From usage of %s to %s UTC (%s) by %s, policy %s: %s\n",
@@ -303,7 +328,7 @@ func (e explanation) who(all bool) string {
 
 func (t table) explanations() []explanation {
 	var errors, notes explanations
-	for _, item := range t.Items {
+	for _, item := range t.shown {
 		name := item.ID.Ref() + " " + item.ID.Container
 		if t.namespaced() {
 			name = item.ID.Namespace + " " + name
@@ -312,10 +337,11 @@ func (t table) explanations() []explanation {
 			errors.add(name, "error: "+recommender.Printable(item.Err.Error()))
 			continue
 		}
-		for r := range recommender.NumResources {
+		resources := t.View.Resources()
+		for _, r := range resources {
 			for _, n := range item.Advice[r].Notes {
 				text := n.Code + ": " + n.Text
-				switch both := slices.Contains(item.Advice[1-r].Notes, n); {
+				switch both := len(resources) > 1 && slices.Contains(item.Advice[1-r].Notes, n); {
 				case !both:
 					notes.add(name+" "+r.String(), text)
 				case r == 0:

@@ -22,6 +22,8 @@ type wireReport struct {
 	Policy        wirePolicy           `json:"policy"`
 	Ownership     wireOwnership        `json:"ownership"`
 	Totals        map[string]wireTotal `json:"totals"`
+	Selection     wireSelection        `json:"selection"`
+	Gate          *wireGate            `json:"gate,omitempty"`
 	Containers    []wireContainer      `json:"containers"`
 	Queries       []string             `json:"queries"`
 	Warnings      []string             `json:"warnings"`
@@ -93,6 +95,7 @@ type wireResource struct {
 	Recommended wireBounds   `json:"recommended"` // what stands after the guards
 	Notes       []wireNote   `json:"notes"`
 	Evidence    wireEvidence `json:"evidence"`
+	Severity    int          `json:"severity"` // 0 to 100
 }
 
 type wireBounds struct {
@@ -160,15 +163,19 @@ func toWire(r Report) wireReport {
 		Policy:     policyToWire(r.Policy),
 		Ownership:  wireOwnership(r.Ownership),
 		Totals:     make(map[string]wireTotal),
+		Selection:  selectionToWire(r),
+		Gate:       gateToWire(r.Gate),
 		Containers: make([]wireContainer, 0, len(r.Items)),
 		Queries:    orEmpty(r.Queries),
 		Warnings:   orEmpty(r.Warnings),
 	}
-	for res, t := range r.Totals() {
-		out.Totals[recommender.Resource(res).String()] = wireTotal{t.Now, t.After, t.Unset, t.Uncounted}
+	totals := r.Totals()
+	for _, res := range r.View.Resources() {
+		t := totals[res]
+		out.Totals[res.String()] = wireTotal{t.Now, t.After, t.Unset, t.Uncounted}
 	}
-	for _, item := range r.Items {
-		out.Containers = append(out.Containers, itemToWire(item))
+	for _, item := range r.Shown() {
+		out.Containers = append(out.Containers, itemToWire(item, r))
 	}
 	return out
 }
@@ -195,7 +202,7 @@ func policyToWire(p recommender.Policy) wirePolicy {
 	return out
 }
 
-func itemToWire(item scan.Item) wireContainer {
+func itemToWire(item scan.Item, report Report) wireContainer {
 	out := wireContainer{
 		Cluster: item.ID.Cluster, Namespace: item.ID.Namespace, Kind: item.ID.Kind, Workload: item.ID.Workload,
 		Container: item.ID.Container, Runs: item.Runs, Resources: make(map[string]wireResource),
@@ -209,13 +216,13 @@ func itemToWire(item scan.Item) wireContainer {
 	for _, k := range item.OOMKills {
 		out.OOMKills = append(out.OOMKills, wireKill{k.Pod, k.At.UTC(), k.Limit})
 	}
-	for r := range recommender.NumResources {
-		out.Resources[r.String()] = resourceToWire(item, r)
+	for _, r := range report.View.Resources() {
+		out.Resources[r.String()] = resourceToWire(item, r, report.Least)
 	}
 	return out
 }
 
-func resourceToWire(item scan.Item, r recommender.Resource) wireResource {
+func resourceToWire(item scan.Item, r recommender.Resource, least recommender.Significance) wireResource {
 	advice := item.Advice[r]
 	out := wireResource{
 		Status:      StatusOf(item, r),
@@ -224,6 +231,7 @@ func resourceToWire(item scan.Item, r recommender.Resource) wireResource {
 		Recommended: boundsToWire(r, advice.Bounds),
 		Notes:       []wireNote{},
 		Evidence:    evidenceToWire(item.Evidence[r]),
+		Severity:    wholeSeverity(Severity(item, r, least)),
 	}
 	for _, n := range advice.Notes {
 		out.Notes = append(out.Notes, wireNote(n))

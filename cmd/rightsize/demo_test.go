@@ -233,6 +233,12 @@ func testPartial(t *testing.T, demo string) {
 		t.Errorf("%d containers failed, want 1 with the server's words; stderr %s", failed, stderr)
 	}
 
+	// A gate that trips on top of that does not hide it, and is said.
+	_, stderr, code = rightsize(t, demo, "--prometheus-url", url, "-f", manifest, "-A", "--fail-on", "no-limits,no-data")
+	if code != 3 || !strings.Contains(stderr, "warning: no-limits: broken/deployment/web/app memory: no limit\n") || !strings.Contains(stderr, "warning: the gate tripped: ") || strings.Contains(stderr, "no-data: broken") {
+		t.Errorf("exit %d, want 3 with what tripped the gate; stderr %s", code, stderr)
+	}
+
 	// Where nothing at all can be read there is no report.
 	stdout, stderr, code = rightsize(t, demo, "--prometheus-url", serve(t, breakFor(prometheus, "container"))+promserver.Prefix)
 	if code != 1 || stdout != "" || strings.Count(stderr, "\n") != 1 {

@@ -15,6 +15,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/report"
 )
 
 func readDoc(t *testing.T, path ...string) string {
@@ -111,6 +112,21 @@ func TestEveryNoteIsDocumented(t *testing.T) {
 	for _, code := range codes {
 		if !strings.Contains(notes, "\n## "+code+"\n") {
 			t.Errorf("docs/notes.md lacks a heading for %s", code)
+		}
+	}
+}
+
+// Every condition has its row, and every order is named.
+func TestGateIsDocumented(t *testing.T) {
+	text := readDoc(t, "docs", "gate.md")
+	for _, c := range report.Conditions() {
+		if !strings.Contains(text, "\n| `"+c.Name) {
+			t.Errorf("docs/gate.md lacks a row for %s", c.Name)
+		}
+	}
+	for _, o := range report.Orders() {
+		if !strings.Contains(text, "`"+string(o)+"`") {
+			t.Errorf("docs/gate.md lacks the order %s", o)
 		}
 	}
 }

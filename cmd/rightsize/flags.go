@@ -47,6 +47,8 @@ type options struct {
 
 	format report.Format
 	slack  slackOptions
+	view   viewOptions
+	gate   []report.Condition
 }
 
 // pageTimeout is how long the API server may take for a page of 500 objects: kubectl's own default of 0 would
@@ -67,7 +69,7 @@ func newFlagGroup(title string) flagGroup {
 
 // flagGroups are all flags of the report, in the order in which help shows them. They set o.
 func (o *options) flagGroups() []flagGroup {
-	return []flagGroup{o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.outputFlags(), o.slack.flags(), o.log.flags(), o.kubeFlags()}
+	return []flagGroup{o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.outputFlags(), o.view.flags(), o.gateFlags(), o.slack.flags(), o.log.flags(), o.kubeFlags()}
 }
 
 func (o *options) setDefaults() {
@@ -80,6 +82,7 @@ func (o *options) setDefaults() {
 	o.minCoverage = defaults.MinCoverage
 	o.queryTimeout = promquery.DefaultRequestTimeout
 	o.policyName = defaults.Name
+	o.view.min = recommender.DefaultSignificance()
 }
 
 func (o *options) whereFlags() flagGroup {
@@ -253,6 +256,9 @@ func (o *options) validate(args []string) error {
 		if slices.Contains(values, "") || values != nil && len(values) == 0 {
 			return usagef("invalid %s \"\": want a name", name)
 		}
+	}
+	if err := o.view.validate(); err != nil {
+		return err
 	}
 	if _, err := clientcmd.ParseTimeout(o.requestTimeout); err != nil {
 		return usagef("invalid --request-timeout %q: want seconds, or a duration such as 30s or 2m", o.requestTimeout)

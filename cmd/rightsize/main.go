@@ -91,13 +91,15 @@ const (
 	exitFailed  = 1
 	exitUsage   = 2
 	exitPartial = 3
+	exitGate    = 4
 )
 
-// exitCode is the first that applies of signal, wrong usage, failed and done in part.
+// exitCode is the first that applies of signal, wrong usage, failed, done in part and a gate that tripped.
 func exitCode(err error) int {
 	var stopped signalError
 	var usage usageError
 	var partial partialError
+	var tripped gateError
 	switch {
 	case errors.As(err, &stopped):
 		return stopped.code()
@@ -105,6 +107,8 @@ func exitCode(err error) int {
 		return exitUsage
 	case errors.As(err, &partial):
 		return exitPartial
+	case errors.As(err, &tripped):
+		return exitGate
 	default:
 		return exitFailed
 	}

@@ -3,17 +3,14 @@ package main
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"maps"
 	"os"
 	"path/filepath"
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/spf13/cobra"
-	"k8s.io/apimachinery/pkg/api/resource"
 
 	"github.com/rightsize/rightsize/patch"
 	"github.com/rightsize/rightsize/recommender"
@@ -47,12 +44,11 @@ type patchOptions struct {
 	inPlace                              bool
 	mappings                             []patch.Mapping
 	as                                   patch.Type
-	min                                  recommender.Significance
 }
 
 func newPatch(std streams) *cobra.Command {
 	o := options{log: std.log}
-	p := patchOptions{as: patch.Strategic, min: recommender.DefaultSignificance()}
+	p := patchOptions{as: patch.Strategic}
 	cmd := &cobra.Command{
 		Use:     "patch [KIND/NAME ...] --output-dir DIR | --into OVERLAY | --in-place -f FILE | --values FILE --map ...",
 		Short:   "Write the recommendations as kustomize patches, or into manifests and Helm values",
@@ -64,7 +60,7 @@ func newPatch(std streams) *cobra.Command {
 		},
 	}
 	o.setDefaults()
-	groups := []flagGroup{p.flags(), p.sizeFlags(), o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.log.flags(), o.kubeFlags()}
+	groups := []flagGroup{p.flags(), o.view.patchFlags(), o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.log.flags(), o.kubeFlags()}
 	for _, g := range groups {
 		cmd.Flags().AddFlagSet(g.FlagSet)
 	}
@@ -84,42 +80,10 @@ func (p *patchOptions) flags() flagGroup {
 	return to
 }
 
-func (p *patchOptions) sizeFlags() flagGroup {
-	which := newFlagGroup("Which changes")
-	which.Var(value(&p.min.Share, "PERCENT", parsePercent, percent), "min-change", "leave changes below this share of what is declared alone")
-	which.Var(quantity(&p.min, recommender.CPU), "min-change-cpu", "and those of CPU below this")
-	which.Var(quantity(&p.min, recommender.Memory), "min-change-memory", "and those of memory below this")
-	return which
-}
-
 // addMapping takes the mapping behind those of earlier flags.
 func (p *patchOptions) addMapping(s string) ([]patch.Mapping, error) {
 	m, err := patch.ParseMapping(s)
 	return append(p.mappings, m), err
-}
-
-func parsePercent(s string) (float64, error) {
-	number, ok := strings.CutSuffix(s, "%")
-	x, err := strconv.ParseFloat(number, 64)
-	if !ok || err != nil || !(x >= 0 && x <= 100) {
-		return 0, errors.New("want a percentage from 0% to 100%")
-	}
-	return x / 100, nil
-}
-
-func percent(x float64) string { return strconv.FormatFloat(x*100, 'f', -1, 64) + "%" }
-
-// quantity is a flag of an amount of a resource.
-func quantity(o *recommender.Significance, r recommender.Resource) *typed[float64] {
-	return &typed[float64]{&o.Amount[r], "QUANTITY", parseQuantity, r.Quantity}
-}
-
-func parseQuantity(s string) (float64, error) {
-	q, err := resource.ParseQuantity(s)
-	if err != nil || q.Sign() < 0 {
-		return 0, errors.New("want a quantity such as 10m or 16Mi")
-	}
-	return q.AsApproximateFloat64(), nil
 }
 
 // validate wants one thing to write, and what goes with it.
@@ -161,7 +125,7 @@ func (p *patchOptions) run(ctx context.Context, o *options, std streams, args []
 	if err != nil {
 		return err
 	}
-	changes, notes := patch.Plan(r, selection.Workloads, p.min)
+	changes, notes := patch.Plan(r, selection.Workloads, r.Least)
 	result, err := p.result(ctx, o, r, selection, changes)
 	if err != nil {
 		return err
@@ -270,7 +234,10 @@ func (o *options) manifestNamespace() string {
 
 // writeKustomize writes strategic merge patches: -o kustomize.
 func (o *options) writeKustomize(std streams, r report.Report, selection *workload.Selection) error {
-	changes, notes := patch.Plan(r, selection.Workloads, recommender.DefaultSignificance())
+	shown := r
+	shown.View.Significant = false // Plan knows better what to leave: it keeps limits at or above requests
+	shown.Items = shown.Shown()
+	changes, notes := patch.Plan(shown, selection.Workloads, r.Least)
 	job, err := o.job(r, selection, changes, patch.Strategic)
 	if err != nil {
 		return err
@@ -291,9 +258,11 @@ func (o *options) writeKustomize(std streams, r report.Report, selection *worklo
 // withoutAdvice says how many containers are left alone for want of data, and why. Errors are said by incomplete.
 func withoutAdvice(r report.Report) []string {
 	counts := map[report.Status]int{}
+	resources := r.View.Resources()
 	for _, item := range r.Items {
-		status := report.StatusOf(item, recommender.Memory)
-		if status != report.OK && status != report.Failed && status == report.StatusOf(item, recommender.CPU) {
+		status := report.StatusOf(item, resources[0])
+		other := func(r recommender.Resource) bool { return report.StatusOf(item, r) != status }
+		if status != report.OK && status != report.Failed && !slices.ContainsFunc(resources, other) {
 			counts[status]++
 		}
 	}

@@ -25,7 +25,7 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 	if err != nil {
 		return err
 	}
-	return o.deliver(ctx, std, args, r, selection)
+	return judged(std, r, o.deliver(ctx, std, args, r, selection))
 }
 
 // report is what the flags and arguments ask for, with what was selected for it. Its warnings have been said.
@@ -59,6 +59,10 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: workers}
 	r, err := read(ctx, std, usage, plan, o.queryTimeout)
 	r.Warnings = append(warnings, r.Warnings...)
+	r.Least, r.View = o.view.min, o.view.view()
+	if len(o.gate) > 0 {
+		r.Gate = r.Judge(o.gate)
+	}
 	return r, selection, err
 }
 

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"strings"
 
 	"github.com/spf13/cobra"
@@ -21,6 +22,7 @@ from a Prometheus server (--prometheus-url, or PROMETHEUS_URL), or from its data
 or a snapshot of it (--tsdb).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (stderr names what failed),
+4 a gate tripped (--fail-on; stderr names what by), the first that applies of 2, 1, 3, 4;
 129, 130, 141 or 143 ended by a signal (hangup, interrupt, closed pipe, termination).`
 
 const rootExample = `  rightsize -n shop                                   # a table diff against the current specs
@@ -29,7 +31,9 @@ const rootExample = `  rightsize -n shop                                   # a t
   rightsize -n shop -o json > report.json
   rightsize -f overlays/prod -n shop --prometheus-url https://prometheus.example.com
   rightsize -n shop --tsdb /prometheus/snapshots/20260202T000000Z-1a2b -f manifests/
-  rightsize -n shop --memory-limit 'max*1.15' --cpu-limit none`
+  rightsize -n shop --memory-limit 'max*1.15' --cpu-limit none
+  rightsize -A --top 10 --only memory                 # what matters most
+  rightsize -n shop --fail-on under-provisioned,over-provisioned:50%  # exit code 4, for CI`
 
 func newRoot(std streams) *cobra.Command {
 	o := options{log: std.log}
@@ -94,7 +98,9 @@ func complete(cmd *cobra.Command) {
 	for _, g := range recommender.AllGuards() {
 		guards = append(guards, cobra.CompletionWithDesc(g.Name, g.Doc))
 	}
-	for flag, values := range map[string][]cobra.Completion{"output": outputs(), "policy": policies, "guards": guards} {
+	values := map[string][]cobra.Completion{"output": outputs(), "policy": policies, "guards": guards}
+	maps.Copy(values, viewCompletions())
+	for flag, values := range values {
 		// It fails only for a flag that does not exist, which the tests would show.
 		_ = cmd.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}

@@ -243,6 +243,7 @@ func (s *slackOptions) post(ctx context.Context, std streams, o *options, args [
 			task.Store = notify.ReadOnly{Store: store}
 		}
 	}
+	r.View = report.View{} // the message and its files are of everything, whatever is printed
 	warnings, err := task.Post(ctx, r)
 	for _, w := range warnings {
 		std.log.warn(w)
@@ -305,6 +306,9 @@ func (o *options) scope(args []string) string {
 	}
 	if len(o.containers) > 0 {
 		parts = append(parts, "containers "+strings.Join(o.containers, ", "))
+	}
+	if o.view.minGiven {
+		parts = append(parts, "changes of "+o.view.describe())
 	}
 	return strings.Join(append(parts, args...), ", ")
 }
