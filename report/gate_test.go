@@ -8,6 +8,7 @@ import (
 
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/scan"
+	"github.com/rightsize/rightsize/testdata/golden"
 )
 
 func condition(t *testing.T, name string) Condition {
@@ -181,6 +182,6 @@ func TestGoldenGate(t *testing.T) {
 	r.Gate = r.Judge([]Condition{condition(t, UnderProvisioned), condition(t, NoLimits), over, condition(t, WithoutData)})
 	r.View = View{Top: 2, Sort: BySeverity, Hidden: [recommender.NumResources]bool{recommender.CPU: true}}
 	for _, format := range []string{"table", "markdown", "json", "csv"} {
-		golden(t, "gate."+format+".golden", render(t, format, r, Options{}))
+		golden.Compare(t, "gate."+format+".golden", render(t, format, r, Options{}))
 	}
 }
