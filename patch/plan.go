@@ -87,7 +87,8 @@ func choose(item scan.Item, r recommender.Resource, least recommender.Significan
 	if !least.Reached(r, spec.Request, all.Request) {
 		values.Request = recommender.NoAdvice()
 	}
-	if !least.Reached(r, spec.Limit, all.Limit) && !(r == recommender.Memory && report.Endangered(item)) {
+	inDanger := r == recommender.Memory && report.Endangered(item)
+	if !least.Reached(r, spec.Limit, all.Limit) && !inDanger {
 		values.Limit = recommender.NoAdvice()
 	}
 	if values != all && inverted(values, spec) {
