@@ -63,7 +63,8 @@ func New() *Server {
 		answers: map[string][]Answer{}, counts: map[string]int{},
 		hung: make(chan struct{}, 1), closing: make(chan struct{}),
 	}
-	s.Server = httptest.NewServer(s.mux())
+	s.Server = httptest.NewUnstartedServer(s.mux())
+	s.Start() // the handlers read the URL, which is there before the first request
 	return s
 }
 
