@@ -17,6 +17,8 @@ func Recommend(c Container, h History, p Policy) Recommendation {
 	}
 	for r := range NumResources {
 		j.noteRefusal(r)
+		j.noteOutsideRange(r)
+		j.noteResizers(r)
 	}
 	rec := Recommendation{Container: c, Advice: j.advice, OOMKills: h.OOMKills, Runs: h.Runs}
 	for r := range NumResources {

@@ -136,6 +136,8 @@ type Container struct {
 	// active pods of a Job, 0 for a CronJob. UnknownReplicas where the declaration does not say (a
 	// DaemonSet in a manifest).
 	Replicas int
+
+	Facts Facts // what is declared around it
 }
 
 // UnknownReplicas stands in Container.Replicas where a declaration cannot say.
