@@ -85,7 +85,7 @@ func TestLimitRange(t *testing.T) {
 		},
 		{
 			name: "what is kept is not ours to move, but is said", r: CPU, demanded: Range{Max: Set(1)}, usage: cores(0.1, 0.2), spec: bounds(0.5, 2), rules: "p50 keep",
-			want: Bounds{Set(0.1), NoAdvice()}, note: "outside-limit-range:the limit of 2 is above 1, the max of LimitRange sizes: Kubernetes refuses its pods",
+			want: Bounds{Set(0.1), NoAdvice()}, note: "outside-limit-range:the limit of 2 is above 1, the max of LimitRange sizes: Kubernetes would refuse its pods",
 		},
 		{
 			name: "without advice nothing is judged", r: CPU, demanded: Range{Max: Set(1)}, usage: cores(0.1, 0.2), spec: bounds(0.5, 2), rules: "keep keep",

@@ -262,7 +262,7 @@ func (d demands) refusal(r Resource, declared Bounds) (why string, refused bool)
 func (j *judgement) noteOutsideRange(r Resource) {
 	d, now := j.container.Facts.demands(r), j.inForce(r)
 	if why, refused := d.refusal(r, now); refused && j.advises(r) {
-		j.note(r, NoteOutsideLimitRange, "%s: Kubernetes refuses its pods", why)
+		j.note(r, NoteOutsideLimitRange, "%s: Kubernetes would refuse its pods", why)
 		return
 	}
 	filled := d.admitted(now)
