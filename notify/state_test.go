@@ -60,6 +60,20 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// What may not be listed this time is not resolved, and what it said to change is kept for the next time.
+func TestUnlistedIsNotResolved(t *testing.T) {
+	_, s := compare(nil, reportOf(open("a", 1), open("b", 1)), "shop")
+	partial := reportOf(closed("b"))
+	partial.Unlisted = []string{"deployments.apps"}
+	c, s := compare(&s, partial, "shop")
+	if got, want := c.text(false), "*Since 2026-02-02*: *0* new, *1* resolved, *0* unchanged, *1* without advice this time"; got != want {
+		t.Errorf("compare = %s, want %s", got, want)
+	}
+	if c, _ = compare(&s, reportOf(open("a", 1), closed("b")), "shop"); c.unchanged != 1 || len(c.fresh) > 0 {
+		t.Errorf("compare = %+v, want one unchanged", c)
+	}
+}
+
 // A limit alone is a change too: one that an OOM kill raises must not pass for unchanged.
 func TestLimitsShowInTheState(t *testing.T) {
 	_, s := compare(nil, reportOf(item("a", bounds(1, 1), bounds(1, 1), bounds(64*mi, 128*mi), bounds(64*mi, 256*mi))), "")
