@@ -304,7 +304,7 @@ func TestStateConfigMap(t *testing.T) {
 
 func TestStateConfigMapConflicts(t *testing.T) {
 	c, store := newCluster(t)
-	conflicts := 1
+	conflicts := 3
 	c.before = func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -314,11 +314,11 @@ func TestStateConfigMapConflicts(t *testing.T) {
 		}
 	}
 	if err := store.Save(t.Context(), []byte("x")); err != nil || string(c.stored.BinaryData[stateKey]) != "x" {
-		t.Errorf("one conflict: %v", err)
+		t.Errorf("three conflicts: %v", err)
 	}
-	conflicts = 2
+	conflicts = 9
 	if err := store.Save(t.Context(), []byte("y")); err == nil {
-		t.Error("two conflicts: no error")
+		t.Error("nine conflicts: no error")
 	}
 }
 

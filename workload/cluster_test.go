@@ -157,8 +157,8 @@ func TestListForbidden(t *testing.T) {
 	if !errors.As(err, &forbidden) || len(forbidden.Resources) != len(controllers) {
 		t.Errorf("error %v, want a ForbiddenError with %d resources", err, len(controllers))
 	}
-	if inv, err = workload.List(t.Context(), forbidding(fake.NewSimpleClientset(cluster()...), controllers...), "shop"); err != nil || len(inv.Workloads) != 1 {
-		t.Errorf("error %v and workloads %v, want the bare ReplicaSet", err, inv)
+	if inv, err = workload.List(t.Context(), forbidding(fake.NewSimpleClientset(cluster()...), controllers...), "shop"); err != nil || len(inv.Workloads) != 3 {
+		t.Errorf("error %v and workloads %v, want the bare ReplicaSet and Pods", err, inv)
 	}
 }
 
