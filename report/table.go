@@ -44,6 +44,7 @@ func (t table) write(w io.Writer) error {
 		}
 		t.summary(&b)
 		t.notes(&b)
+		t.warnings(&b)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -322,6 +323,17 @@ func (t table) notes(b *strings.Builder) {
 			return
 		}
 		fmt.Fprintf(b, "  %s: %s\n", e.who(t.wide), e.text)
+	}
+}
+
+// warnings stand where they are seen last, and in what is kept of a run whose standard error nobody kept.
+func (t table) warnings(b *strings.Builder) {
+	if len(t.Warnings) == 0 {
+		return
+	}
+	b.WriteString("\nWarnings:\n")
+	for _, w := range t.Warnings {
+		fmt.Fprintf(b, "  %s\n", recommender.Printable(w))
 	}
 }
 

@@ -27,6 +27,7 @@ type wireReport struct {
 	Containers    []wireContainer      `json:"containers"`
 	Queries       []string             `json:"queries"`
 	Warnings      []string             `json:"warnings"`
+	Unlisted      []string             `json:"unlisted"` // kinds whose containers are missing, for want of a permission
 }
 
 type wireSource struct {
@@ -172,6 +173,7 @@ func toWire(r Report) wireReport {
 		Containers: make([]wireContainer, 0, len(r.Items)),
 		Queries:    orEmpty(r.Queries),
 		Warnings:   orEmpty(r.Warnings),
+		Unlisted:   orEmpty(r.Unlisted),
 	}
 	totals := r.Totals()
 	for _, res := range r.View.Resources() {
