@@ -35,7 +35,7 @@ func (p patience) do(ctx context.Context, attempt func(context.Context) error) e
 	for n := 1; ; n++ {
 		err := attempt(ctx)
 		var f *fault
-		if err == nil || !errors.As(err, &f) || !f.retry && !(f.unsure && p.repeatable) {
+		if err == nil || !errors.As(err, &f) || !f.retry && (!f.unsure || !p.repeatable) {
 			return err
 		}
 		if n >= p.tries {
