@@ -26,7 +26,8 @@ const (
 	restartStep = 5 * time.Minute
 )
 
-// Periods are the CPU periods of one container of one pod in the window.
+// Periods are the CPU periods of one container of one pod in the window: whole ones, though increases are
+// extrapolated, so that sums of them do not hang on their order.
 type Periods struct{ Total, Throttled float64 }
 
 // readThrottling reads the share of CPU periods that were throttled. Where no container has a CPU limit, or the
@@ -40,7 +41,7 @@ func (rd *reading) readThrottling(ctx context.Context, s selection) error {
 		throttled, err := rd.readVector(ctx, increases(s, throttledMetric, length), at)
 		for c, n := range total {
 			p := rd.facts.Throttling[c]
-			rd.facts.Throttling[c] = Periods{p.Total + n, p.Throttled + min(throttled[c], n)}
+			rd.facts.Throttling[c] = Periods{p.Total + math.Round(n), p.Throttled + math.Round(min(throttled[c], n))}
 		}
 		return err
 	})
