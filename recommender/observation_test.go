@@ -327,7 +327,8 @@ func TestThrottled(t *testing.T) {
 		want       string
 	}{
 		"a quarter": {
-			Throttling{100_000, 25_000}, limited,
+			Throttling{100_000, 25_000},
+			limited,
 			"throttled: 25% of the CPU periods were throttled, so it wanted more CPU than was measured, at a limit declared as 500m; the recommended 360m may be too low as well",
 		},
 		"the limit is gone": {Throttling{100_000, 25_000}, deployment(), "throttled: 25% of the CPU periods were throttled, so it wanted more CPU than was measured; the recommended"},
