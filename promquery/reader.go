@@ -35,6 +35,9 @@ func (r *Reader) Read(ctx context.Context, b Batch, w recommender.Window, visit 
 		Peaks:    map[Container]recommender.Peak{},
 		Runs:     map[Container]Run{},
 		OOMKills: map[Container][]recommender.OOMKill{},
+
+		Restarts:   map[Container]int{},
+		Throttling: map[Container]Periods{},
 	}}
 	err := rd.read(ctx)
 	rd.facts.Queries, rd.facts.Warnings = rd.log.queries.list, rd.log.warnings.list
@@ -50,6 +53,8 @@ type reading struct {
 	forms  forms
 	facts  Facts
 	log    log
+
+	stateForms forms // of kube-state-metrics' restart counts
 }
 
 func (rd *reading) read(ctx context.Context) error {
@@ -60,6 +65,9 @@ func (rd *reading) read(ctx context.Context) error {
 	if rd.forms, err = rd.reader.usageForms(ctx, &rd.log, rd.batch.Namespace, rd.window); err != nil {
 		return rd.wrap("labels", err)
 	}
+	if rd.stateForms, err = rd.reader.restartForms(ctx, &rd.log, rd.batch.Namespace, rd.window); err != nil {
+		return rd.wrap("labels of restarts", err)
+	}
 	for _, pods := range rd.groups() {
 		if err := rd.readUsage(ctx, pods); err != nil {
 			return err
@@ -68,7 +76,7 @@ func (rd *reading) read(ctx context.Context) error {
 	return rd.wrap("OOM kills", rd.readKills(ctx))
 }
 
-// readUsage reads everything but OOM kills. Memory comes first, for it tells which runs are short.
+// readUsage reads everything of some pods but OOM kills. Memory comes first, for it tells which runs are short.
 func (rd *reading) readUsage(ctx context.Context, pods []string) error {
 	s := selection{rd.batch.Namespace, pods, rd.forms}
 	held, err := rd.readMemory(ctx, s)
@@ -84,7 +92,18 @@ func (rd *reading) readUsage(ctx context.Context, pods []string) error {
 	if err := rd.readCPU(ctx, s, short); err != nil {
 		return rd.wrap("cpu", err)
 	}
-	return rd.wrap("cpu of short runs", rd.readRuns(ctx, short))
+	if err := rd.readRuns(ctx, short); err != nil {
+		return rd.wrap("cpu of short runs", err)
+	}
+	return rd.readStability(ctx, s)
+}
+
+// readStability reads what happened to the containers besides what they used.
+func (rd *reading) readStability(ctx context.Context, s selection) error {
+	if err := rd.readThrottling(ctx, s); err != nil {
+		return rd.wrap("throttling", err)
+	}
+	return rd.wrap("restarts", rd.readRestarts(ctx, s))
 }
 
 func (rd *reading) wrap(what string, err error) error {

@@ -18,7 +18,7 @@ import (
 // pageSize is how many objects are asked for at a time, as kubectl does.
 const pageSize = 500
 
-// ForbiddenError says that nothing at all may be listed, and what to grant.
+// ForbiddenError says that no workloads may be listed, and what to grant.
 type ForbiddenError struct {
 	Namespace string   // empty for all
 	Resources []string // with their API groups: "cronjobs.batch"
@@ -39,25 +39,28 @@ func within(namespace string) string {
 }
 
 // List reads the workloads of a namespace, or of all with "". A kind that may not be listed is left out
-// with a warning; if none may, the error is a *ForbiddenError. A namespace that does not exist is a
+// with a warning. If no kind of controller may, and nothing else is there, the error is a *ForbiddenError: all
+// that there is may be hidden. A namespace that does not exist is a
 // *NotFoundError.
 func List(ctx context.Context, client kubernetes.Interface, namespace string) (*Inventory, error) {
 	inv := &Inventory{}
-	denied := &ForbiddenError{Namespace: namespace}
+	seen := false // that a kind of controller may be listed
 	for _, k := range kinds() {
 		err := inv.list(ctx, lister(client, namespace, k.name))
 		switch {
 		case apierrors.IsForbidden(err):
-			denied.Resources = append(denied.Resources, k.groupResource())
+			inv.Unlisted = append(inv.Unlisted, k.groupResource())
 			inv.Warnings = append(inv.Warnings, fmt.Sprintf(
 				"not allowed to list %s %s: %ss are left out; grant list on %[1]s",
 				k.groupResource(), within(namespace), k.name))
 		case err != nil:
 			return nil, fmt.Errorf("listing %s %s: %w", k.resource, within(namespace), err)
+		case !k.mostlyOwned():
+			seen = true
 		}
 	}
-	if len(denied.Resources) == len(kinds()) {
-		return nil, denied
+	if !seen && len(inv.Workloads) == 0 {
+		return nil, &ForbiddenError{Namespace: namespace, Resources: inv.Unlisted}
 	}
 	if namespace != metav1.NamespaceAll && len(inv.Workloads)+inv.Skipped == 0 {
 		if err := exists(ctx, client, namespace); err != nil {

@@ -15,6 +15,9 @@ type Inventory struct {
 	Workloads []Workload // by namespace, name and kind
 	Warnings  []string   // what could not be read or looks wrong, one line each, in the order it was met
 
+	// Unlisted are the kinds that may not be listed, as RBAC writes them: "cronjobs.batch".
+	Unlisted []string
+
 	// Skipped counts objects that were read and declare no workload of their own: other kinds, and what
 	// belongs to a controller.
 	Skipped int
@@ -36,6 +39,9 @@ type Selector struct {
 // Selection is the containers that a Selector means.
 type Selection struct {
 	Containers []recommender.Container // in the order of their IDs
+
+	// Unlisted are the kinds that may not be listed, though all workloads are meant: some may be missing.
+	Unlisted []string
 
 	// Workloads holds, by namespace, every workload of each namespace that has a selected container, the
 	// ones that are not selected too: whose a pod is by its name depends on all its neighbours.
@@ -71,6 +77,9 @@ func (inv *Inventory) Select(s Selector) (*Selection, error) {
 		return nil, err
 	}
 	sel := &Selection{Workloads: map[string][]Workload{}}
+	if len(s.Refs) == 0 {
+		sel.Unlisted = inv.Unlisted
+	}
 	for _, w := range meant {
 		for _, c := range w.Containers {
 			if len(s.Containers) > 0 && !slices.Contains(s.Containers, c.ID.Container) {

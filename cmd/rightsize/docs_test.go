@@ -103,6 +103,12 @@ func TestEveryNoteIsDocumented(t *testing.T) {
 	codes := []string{
 		recommender.NoteNoData, recommender.NoteRequestAboveLimit, recommender.NoteRunsTooShort, recommender.NoteDroppedSamples,
 	}
+	for _, code := range recommender.Observations() {
+		codes = append(codes, code)
+		if !strings.Contains(readDoc(t, "README.md"), "`"+code+"`") {
+			t.Errorf("README lacks the note %s", code)
+		}
+	}
 	for _, g := range recommender.AllGuards() {
 		codes = append(codes, g.Name)
 		if !strings.Contains(readDoc(t, "README.md"), "`"+g.Name+"`") {

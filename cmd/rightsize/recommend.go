@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,7 +59,7 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	}
 	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: workers}
 	r, err := read(ctx, std, usage, plan, o.queryTimeout)
-	r.Warnings = append(warnings, r.Warnings...)
+	r.Warnings, r.Unlisted = append(warnings, r.Warnings...), selection.Unlisted
 	r.Least, r.View = o.view.min, o.view.view()
 	if len(o.gate) > 0 {
 		r.Gate = r.Judge(o.gate)
@@ -117,13 +118,11 @@ func (o *options) print(std streams, r report.Report, selection *workload.Select
 
 // incomplete is an error if the report lacks something, which it says.
 func incomplete(std streams, r report.Report) error {
-	failed := 0
 	for _, f := range r.Failures() {
 		std.log.warn(fmt.Sprintf("no recommendation for %s: %v", recommender.Count(f.Containers, "container"), f.Err))
-		failed += f.Containers
 	}
-	if failed > 0 {
-		return partialError{fmt.Errorf("the report is not complete: it lacks %s of %d", recommender.Count(failed, "container"), len(r.Items))}
+	if lacks := r.Incomplete(); lacks != "" {
+		return partialError{errors.New("the report is not complete: " + lacks)}
 	}
 	return nil
 }
@@ -140,7 +139,11 @@ func (o *options) selectContainers(ctx context.Context, std streams, args []stri
 		return nil, inventory.Warnings, err
 	}
 	if len(selection.Containers) == 0 {
-		return selection, append(inventory.Warnings, nothingSelected(namespaces, o.selector.String())), nil
+		nothing := nothingSelected(namespaces, o.selector.String())
+		if len(inventory.Unlisted) > 0 {
+			nothing += " among what may be listed"
+		}
+		return selection, append(inventory.Warnings, nothing), nil
 	}
 	return selection, inventory.Warnings, nil
 }
