@@ -20,6 +20,7 @@ func Recommend(c Container, h History, p Policy) Recommendation {
 		j.noteOutsideRange(r)
 		j.noteResizers(r)
 	}
+	j.noteHeapFollows()
 	for _, o := range observations() {
 		o.look(&j)
 	}

@@ -138,6 +138,7 @@ type Container struct {
 	Replicas int
 
 	Facts Facts // what is declared around it
+	Heap  Heap  // of the runtime in it, where the template sets it
 }
 
 // UnknownReplicas stands in Container.Replicas where a declaration cannot say.

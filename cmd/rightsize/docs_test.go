@@ -102,7 +102,7 @@ func TestEveryNoteIsDocumented(t *testing.T) {
 	notes := readDoc(t, "docs", "notes.md")
 	codes := []string{
 		recommender.NoteNoData, recommender.NoteRequestAboveLimit, recommender.NoteRunsTooShort, recommender.NoteDroppedSamples,
-		recommender.NoteOutsideLimitRange, recommender.NoteLimitRangeDefault, recommender.NoteVPA,
+		recommender.NoteOutsideLimitRange, recommender.NoteLimitRangeDefault, recommender.NoteVPA, recommender.NoteHeapFollows,
 	}
 	for _, code := range recommender.Observations() {
 		codes = append(codes, code)
