@@ -25,8 +25,11 @@ func heapOf(c corev1.Container) recommender.Heap {
 	// JAVA_OPTS means something to many images' start scripts, not to a JVM.
 	var java recommender.Heap
 	for _, s := range []struct{ where, text string }{
-		{"JAVA_TOOL_OPTIONS", env["JAVA_TOOL_OPTIONS"].Value}, {"JDK_JAVA_OPTIONS", env["JDK_JAVA_OPTIONS"].Value},
-		{"JAVA_OPTS", env["JAVA_OPTS"].Value}, {"the command", command}, {"_JAVA_OPTIONS", env["_JAVA_OPTIONS"].Value},
+		{"JAVA_TOOL_OPTIONS", env["JAVA_TOOL_OPTIONS"].Value},
+		{"JDK_JAVA_OPTIONS", env["JDK_JAVA_OPTIONS"].Value},
+		{"JAVA_OPTS", env["JAVA_OPTS"].Value},
+		{"the command", command},
+		{"_JAVA_OPTIONS", env["_JAVA_OPTIONS"].Value},
 	} {
 		heap, ok := javaHeap(s.text, s.where)
 		if ok && (heap.Bytes > 0 || java.Bytes == 0) { // a size counts for more than a share
