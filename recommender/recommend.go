@@ -17,7 +17,10 @@ func Recommend(c Container, h History, p Policy) Recommendation {
 	}
 	for r := range NumResources {
 		j.noteRefusal(r)
+		j.noteOutsideRange(r)
+		j.noteResizers(r)
 	}
+	j.noteHeapFollows()
 	for _, o := range observations() {
 		o.look(&j)
 	}

@@ -136,6 +136,9 @@ type Container struct {
 	// active pods of a Job, 0 for a CronJob. UnknownReplicas where the declaration does not say (a
 	// DaemonSet in a manifest).
 	Replicas int
+
+	Facts Facts // what is declared around it
+	Heap  Heap  // of the runtime in it, where the template sets it
 }
 
 // UnknownReplicas stands in Container.Replicas where a declaration cannot say.

@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/pager"
 )
@@ -70,35 +71,46 @@ func List(ctx context.Context, client kubernetes.Interface, namespace string) (*
 	return inv, nil
 }
 
-// list reads one kind, page by page, and keeps of each object only what is needed of it.
+// list reads one kind and keeps of each object only what is needed of it.
 func (inv *Inventory) list(ctx context.Context, page pager.ListPageFunc) error {
-	seen := map[Ref]bool{}
-	visit := func(obj runtime.Object) error {
-		w, ok := declared(obj, true)
-		switch {
-		case !ok:
-			inv.Skipped++
-		case !seen[w.Ref]:
-			seen[w.Ref] = true
+	return eachListed(ctx, page, func(obj runtime.Object) error {
+		if w, ok := declared(obj, true); ok {
 			inv.Workloads = append(inv.Workloads, w)
+		} else {
+			inv.Skipped++
 		}
 		return nil
+	})
+}
+
+// eachListed visits each object once, page by page.
+func eachListed(ctx context.Context, page pager.ListPageFunc, visit func(runtime.Object) error) error {
+	seen := map[types.NamespacedName]bool{}
+	once := func(obj runtime.Object) error {
+		o, err := meta.Accessor(obj)
+		if err != nil {
+			return err
+		}
+		name := types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
+		if seen[name] {
+			return nil
+		}
+		seen[name] = true
+		return visit(obj)
 	}
-	skipped := inv.Skipped
 	p := pager.New(page)
 	p.PageSize, p.PageBufferSize = pageSize, 1
-	err := p.EachListItem(ctx, metav1.ListOptions{Limit: pageSize}, visit)
+	err := p.EachListItem(ctx, metav1.ListOptions{Limit: pageSize}, once)
 	if !apierrors.IsResourceExpired(err) {
 		return err
 	}
 	// The continue token outlived the server's history. Start again without pages, as client-go's pager
 	// does when it keeps whole lists; what was seen already is not taken twice.
-	inv.Skipped = skipped
 	all, err := page(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
-	return meta.EachListItem(all, visit)
+	return meta.EachListItem(all, once)
 }
 
 // lister asks for one page of a kind.

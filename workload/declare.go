@@ -53,6 +53,7 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 			ID:       recommender.ID{Namespace: meta.Namespace, Kind: kind, Workload: meta.Name, Container: c.Name},
 			Spec:     bounds(c.Resources),
 			Replicas: replicas,
+			Heap:     heapOf(c),
 		})
 	}
 	for _, c := range spec.InitContainers {

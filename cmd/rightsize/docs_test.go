@@ -79,6 +79,7 @@ func TestCLIDocs(t *testing.T) {
 func TestDocsNameRealFlags(t *testing.T) {
 	foreign := map[string]bool{ // promtool's, cobra's own, kubectl's and docker's
 		"http.config.file": true, "help": true, "version": true, "from": true, "tag": true, "build-arg": true,
+		"max-old-space-size": true, // of Node.js
 	}
 	root := newRoot(streams{log: newLogs(io.Discard)})
 	isFlag := func(name string) bool {
@@ -102,6 +103,7 @@ func TestEveryNoteIsDocumented(t *testing.T) {
 	notes := readDoc(t, "docs", "notes.md")
 	codes := []string{
 		recommender.NoteNoData, recommender.NoteRequestAboveLimit, recommender.NoteRunsTooShort, recommender.NoteDroppedSamples,
+		recommender.NoteOutsideLimitRange, recommender.NoteLimitRangeDefault, recommender.NoteVPA, recommender.NoteHeapFollows,
 	}
 	for _, code := range recommender.Observations() {
 		codes = append(codes, code)

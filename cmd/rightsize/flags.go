@@ -41,6 +41,7 @@ type options struct {
 	rules       [recommender.NumResources]struct{ request, limit *recommender.Rule }
 	guards      *[]recommender.Guard
 	minCoverage time.Duration
+	hpa         recommender.HPAMode
 
 	window recommender.Window
 	until  time.Time
@@ -114,6 +115,7 @@ func (o *options) ruleFlags() flagGroup {
 		what.Var(rule(&o.rules[r].limit), r.String()+"-limit", "`RULE` for the "+r.String()+" limit (default "+defaults.Rules[r].Limit.String()+")")
 	}
 	what.Var(value(&o.guards, "GUARDS", parseGuards, nil), "guards", "all, none, or names with commas between them (default all)")
+	what.Var(value(&o.hpa, "MODE", recommender.ParseHPAMode, recommender.HPAMode.String), "hpa", "what to do about requests that a HorizontalPodAutoscaler scales on: keep, or ignore the autoscaler")
 	what.Var(duration(&o.minCoverage), "min-coverage", "how much of the window must have samples before anything is recommended")
 	return what
 }
@@ -283,7 +285,7 @@ func (o *options) policy() (recommender.Policy, error) {
 	if o.guards != nil {
 		p.Guards = *o.guards
 	}
-	p.MinCoverage = o.minCoverage
+	p.MinCoverage, p.HPA = o.minCoverage, o.hpa
 	if err := p.Validate(); err != nil {
 		return p, usageError{err}
 	}
