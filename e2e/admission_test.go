@@ -67,7 +67,7 @@ spec:
 	}
 	r := reportOf(t, append(append(atUntil(), fromPrometheus(env.prometheus.URL())...), "-n", cluster.Namespace, "-f", manifest)...)
 	app := r.container(t, "deployment/web/app")
-	if !slices.Contains(app.notes("memory"), "runtime-heap") || !strings.Contains(app.allNotes(), "to 2Gi: -Xmx in the command lets the heap take 1536Mi") {
+	if !slices.Contains(app.notes("memory"), "runtime-heap") || !strings.Contains(app.allNotes(), "to 2Gi: -Xmx in the command lets the heap take 1.5Gi") {
 		t.Errorf("notes %s", app.allNotes())
 	}
 }
