@@ -2,6 +2,8 @@ package e2e
 
 import (
 	"context"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -40,6 +42,33 @@ func TestSurroundings(t *testing.T) {
 	}
 	if !strings.Contains(web.allNotes(), "1Gi, the min of LimitRange large") {
 		t.Errorf("the LimitRange is not named: %s", web.allNotes())
+	}
+}
+
+// TestHeap has a template whose JVM may take more than it took in the week that Prometheus knows.
+func TestHeap(t *testing.T) {
+	manifest := filepath.Join(t.TempDir(), "web.yaml")
+	err := os.WriteFile(manifest, []byte(`apiVersion: apps/v1
+kind: Deployment
+metadata: {name: web, namespace: shop}
+spec:
+  selector: {matchLabels: {app: web}}
+  template:
+    metadata: {labels: {app: web}}
+    spec:
+      containers:
+      - name: app
+        image: web
+        args: [-Xmx1536m, -jar, web.jar]
+        resources: {limits: {memory: 8Gi}}
+`), 0o600)
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := reportOf(t, append(append(atUntil(), fromPrometheus(env.prometheus.URL())...), "-n", cluster.Namespace, "-f", manifest)...)
+	app := r.container(t, "deployment/web/app")
+	if !slices.Contains(app.notes("memory"), "runtime-heap") || !strings.Contains(app.allNotes(), "to 2Gi: -Xmx in the command lets the heap take 1.5Gi") {
+		t.Errorf("notes %s", app.allNotes())
 	}
 }
 

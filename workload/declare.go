@@ -46,6 +46,8 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 		Ref:    Ref{Namespace: meta.Namespace, Kind: kind, Name: meta.Name},
 		Labels: maps.Clone(meta.Labels),
 		Slots:  slotsOf(kind, spec),
+
+		Priority: spec.PriorityClassName,
 	}
 	w.APIVersion = apiVersion(kind)
 	for _, c := range sized(spec) {

@@ -28,6 +28,7 @@ type options struct {
 	allNamespaces  bool
 	selector       labels.Selector
 	containers     []string
+	system         bool
 	files          []string
 	recursive      bool
 
@@ -90,6 +91,7 @@ func (o *options) whereFlags() flagGroup {
 	in := newFlagGroup("Which workloads")
 	in.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "all namespaces, whatever --namespace says")
 	in.VarP(value(&o.selector, "LABELS", parseLabels, labels.Selector.String), "selector", "l", "only workloads with these labels: team=web,tier!=cache")
+	in.BoolVar(&o.system, "system", false, "the system's workloads too: in kube- namespaces that are not named, or of a system- priority class")
 	in.StringSliceVar(&o.containers, "container", nil, "only containers of this `NAME`; may be repeated")
 	in.StringArrayVarP(&o.files, "filename", "f", nil, "read workloads from manifests instead of a cluster: a `FILE`, a folder, a kustomization, or - for stdin; may be repeated")
 	in.BoolVarP(&o.recursive, "recursive", "R", false, "with -f: folders and all that is in them")

@@ -134,9 +134,14 @@ func (o *options) selectContainers(ctx context.Context, std streams, args []stri
 	if err != nil {
 		return nil, nil, err
 	}
-	selection, err := inventory.Select(workload.Selector{Namespaces: namespaces, Refs: args, Labels: o.selector, Containers: o.containers})
+	selection, err := inventory.Select(workload.Selector{Namespaces: namespaces, Refs: args, Labels: o.selector, Containers: o.containers, System: o.system})
 	if err != nil {
 		return nil, inventory.Warnings, err
+	}
+	if n := len(selection.System); n > 0 {
+		// Of no report: it holds each time, and is no reason for doubt.
+		std.log.warn(fmt.Sprintf("%s of the system left out, such as %s/%s: name them or their namespace, or give --system",
+			recommender.Count(n, "workload"), selection.System[0].Namespace, selection.System[0]))
 	}
 	if len(selection.Containers) == 0 {
 		nothing := nothingSelected(namespaces, o.selector.String())
