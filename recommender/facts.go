@@ -10,6 +10,8 @@ type Facts struct {
 	Ranges      []LimitRange // of its namespace, for containers, by name
 	Autoscalers []Autoscaler // that scale its workload by the share used of what it requests
 	Resizers    []Resizer    // that set its requests themselves
+	Quotas      []Quota      // of its namespace, by name
+	Nodes       []Room       // Largest of the cluster's nodes; nil where they are not known
 }
 
 // LimitRange is what one LimitRange demands of every container of its namespace.

@@ -82,6 +82,13 @@ type wireContainer struct {
 	Error     string                  `json:"error,omitempty"`
 	Resources map[string]wireResource `json:"resources"`
 	Restarts  *int                    `json:"restarts,omitempty"` // absent where nobody counted
+	QoS       *wireQoS                `json:"qos,omitempty"`      // absent where it is not known
+}
+
+// wireQoS is the QoS class of the container's pods.
+type wireQoS struct {
+	Now   recommender.QoS `json:"now"`
+	After recommender.QoS `json:"after"`
 }
 
 type wireKill struct {
@@ -215,6 +222,9 @@ func itemToWire(item scan.Item, report Report) wireContainer {
 	}
 	if item.Replicas != recommender.UnknownReplicas {
 		out.Replicas = &item.Replicas
+	}
+	if item.QoS.Now != "" {
+		out.QoS = &wireQoS{item.QoS.Now, item.QoS.After}
 	}
 	if item.Err != nil {
 		out.Error = recommender.Printable(item.Err.Error())

@@ -101,6 +101,7 @@ func Run(ctx context.Context, src Source, plan Plan, progress Progress) (Result,
 		return Result{}, fmt.Errorf("reading usage: %w", context.Cause(ctx))
 	}
 	r := s.collect(namespaces)
+	plan.together(r.Items)
 	if warning := s.shortData(ctx, r); warning != "" {
 		r.Warnings = append(r.Warnings, warning)
 	}

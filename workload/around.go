@@ -28,16 +28,26 @@ type bearing struct {
 	without  string // what is not known without it
 	page     pager.ListPageFunc
 	take     func(*surroundings, runtime.Object) error
+	global   bool // of the cluster, not of a namespace
+	quiet    bool // that it may not be listed is a hint, not a warning
+}
+
+// where says where it was looked for.
+func (b bearing) where(namespace string) string {
+	if b.global {
+		return "of the cluster"
+	}
+	return within(namespace)
 }
 
 // Surround reads what bears on the workloads of a namespace, or of all with "", and gives it to their containers:
-// LimitRanges, HorizontalPodAutoscalers, and VerticalPodAutoscalers where the API server knows them, which takes one
+// LimitRanges, HorizontalPodAutoscalers, ResourceQuotas, the nodes, and VerticalPodAutoscalers where the API server knows them, which takes one
 // request to find out. What may not be listed is left out with a warning.
 func (inv *Inventory) Surround(ctx context.Context, client kubernetes.Interface, objects dynamic.Interface, namespace string) error {
 	if len(inv.Workloads) == 0 {
 		return nil
 	}
-	all := []bearing{limitRanges(client, namespace), hpas(client, namespace)}
+	all := []bearing{limitRanges(client, namespace), hpas(client, namespace), quotas(client, namespace), nodes(client, namespace)}
 	known, err := knows(ctx, discovery.ToDiscoveryInterfaceWithContext(client.Discovery()), vpaResource())
 	if err != nil {
 		return err
@@ -55,9 +65,14 @@ func (inv *Inventory) Surround(ctx context.Context, client kubernetes.Interface,
 		})
 		switch {
 		case apierrors.IsForbidden(err):
-			inv.Warnings = append(inv.Warnings, fmt.Sprintf("not allowed to list %s %s: %s; grant list on %[1]s", b.resource, within(namespace), b.without))
+			text := fmt.Sprintf("not allowed to list %s %s: %s; grant list on %[1]s", b.resource, b.where(namespace), b.without)
+			if b.quiet {
+				inv.Hints = append(inv.Hints, text)
+			} else {
+				inv.Warnings = append(inv.Warnings, text)
+			}
 		case err != nil && !apierrors.IsNotFound(err): // its CRD has just gone
-			return fmt.Errorf("listing %s %s: %w", b.resource, within(namespace), err)
+			return fmt.Errorf("listing %s %s: %w", b.resource, b.where(namespace), err)
 		}
 	}
 	around.attach(inv.Workloads)

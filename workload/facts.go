@@ -20,22 +20,33 @@ type surroundings struct {
 	ranges      map[string][]recommender.LimitRange // by namespace
 	autoscalers map[Ref][]recommender.Autoscaler    // by what they scale
 	resizers    map[Ref][]resizer                   // by what they size
+	quotas      map[string][]recommender.Quota      // by namespace
+	nodes       []recommender.Room
 }
 
 func newSurroundings() *surroundings {
-	return &surroundings{map[string][]recommender.LimitRange{}, map[Ref][]recommender.Autoscaler{}, map[Ref][]resizer{}}
+	return &surroundings{
+		ranges: map[string][]recommender.LimitRange{}, autoscalers: map[Ref][]recommender.Autoscaler{},
+		resizers: map[Ref][]resizer{}, quotas: map[string][]recommender.Quota{},
+	}
 }
 
 // attach gives each container the facts that concern it.
 func (s *surroundings) attach(workloads []Workload) {
-	for namespace, ranges := range s.ranges {
+	for _, ranges := range s.ranges {
 		slices.SortStableFunc(ranges, func(a, b recommender.LimitRange) int { return strings.Compare(a.Name, b.Name) })
-		s.ranges[namespace] = ranges
 	}
+	for _, quotas := range s.quotas {
+		slices.SortStableFunc(quotas, func(a, b recommender.Quota) int { return strings.Compare(a.Name, b.Name) })
+	}
+	largest := recommender.Largest(s.nodes)
 	for _, w := range workloads {
 		for i := range w.Containers {
 			c := &w.Containers[i]
-			c.Facts = recommender.Facts{Ranges: s.ranges[w.Namespace], Autoscalers: s.autoscalers[w.Ref]}
+			c.Facts = recommender.Facts{
+				Ranges: s.ranges[w.Namespace], Autoscalers: s.autoscalers[w.Ref],
+				Quotas: s.quotas[w.Namespace], Nodes: largest,
+			}
 			for _, r := range s.resizers[w.Ref] {
 				c.Facts.Resizers = append(c.Facts.Resizers, r.of(c.ID.Container))
 			}
@@ -223,6 +234,12 @@ func (s *surroundings) take(apiVersion, kind, namespace string, data []byte) err
 	case "v1/LimitRange":
 		o := &corev1.LimitRange{}
 		object, add = o, func() { s.limitRange(o) }
+	case "v1/ResourceQuota":
+		o := &corev1.ResourceQuota{}
+		object, add = o, func() { s.quota(o) }
+	case "v1/Node":
+		o := &corev1.Node{}
+		object, add = o, func() { s.node(o) }
 	case "autoscaling/HorizontalPodAutoscaler":
 		if apiVersion == "autoscaling/v1" {
 			o := &autoscalingv1.HorizontalPodAutoscaler{}

@@ -134,6 +134,9 @@ func (o *options) selectContainers(ctx context.Context, std streams, args []stri
 	if err != nil {
 		return nil, nil, err
 	}
+	for _, h := range inventory.Hints {
+		std.log.info(h)
+	}
 	selection, err := inventory.Select(workload.Selector{Namespaces: namespaces, Refs: args, Labels: o.selector, Containers: o.containers, System: o.system})
 	if err != nil {
 		return nil, inventory.Warnings, err
