@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/runtime/schema"
 
 	"github.com/rightsize/rightsize/e2e/cluster"
 )
@@ -43,6 +44,65 @@ func TestSurroundings(t *testing.T) {
 	if !strings.Contains(web.allNotes(), "1Gi, the min of LimitRange large") {
 		t.Errorf("the LimitRange is not named: %s", web.allNotes())
 	}
+}
+
+// TestRoom has a quota that is too small for what is recommended, and pods that no node has room for.
+func TestRoom(t *testing.T) {
+	put(t, "v1", "ResourceQuota", "tight", map[string]any{"hard": map[string]any{"requests.memory": "1Gi", "limits.cpu": "1000"}})
+	r := reportOf(t, as(cluster.Tool)...)
+	if !strings.Contains(r.everything(), "ResourceQuota tight allows 1Gi of requests.memory") || strings.Contains(r.everything(), "larger-than-nodes") {
+		t.Errorf("notes %s", r.everything())
+	}
+	r = reportOf(t, as(cluster.Tool, "--guards", "none", "--cpu-limit", "none", "--memory-request", "max*1000", "--memory-limit", "request", "deployment/web")...)
+	proxy := r.container(t, "deployment/web/proxy")
+	for code, resource := range map[string]string{"outside-quota": "cpu", "larger-than-nodes": "memory", "quota-exceeded": "memory"} {
+		if !slices.Contains(proxy.notes(resource), code) {
+			t.Errorf("no note %s: %s", code, proxy.allNotes())
+		}
+	}
+	if !strings.Contains(proxy.allNotes(), "at most 16 and 64Gi") {
+		t.Errorf("the nodes' room is not named: %s", proxy.allNotes())
+	}
+	rightsize(t, as(cluster.Viewer, "--log-level", "info")...).wantStderr(t, "not allowed to list nodes of the cluster")
+}
+
+// TestQoSClass compares the class of a workload's pods with what the API server says of pods that it has, and changes it.
+func TestQoSClass(t *testing.T) {
+	now := map[string]string{} // by workload
+	pods, err := env.cluster.List(context.Background(), cluster.Namespace, schema.GroupVersionResource{Version: "v1", Resource: "pods"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, pod := range pods.Items {
+		class, _, _ := unstructured.NestedString(pod.Object, "status", "qosClass")
+		now[pod.GetLabels()["app"]] = class
+	}
+	r := reportOf(t, as(cluster.Tool, "--cpu-limit", "request", "--memory-limit", "request", "--guards", "none")...)
+	compared := 0
+	for _, c := range r.Containers {
+		if class := now[c.Workload]; class != "" {
+			compared++
+			if c.QoS.Now != class {
+				t.Errorf("%s: class %q, the API server has %q", c.name(), c.QoS.Now, class)
+			}
+		}
+	}
+	if compared == 0 {
+		t.Errorf("no workload was compared: pods of %v", now)
+	}
+	web := r.container(t, "deployment/web/proxy")
+	if web.QoS.After != "Guaranteed" {
+		t.Errorf("requests that equal limits give %q: %s", web.QoS.After, web.allNotes())
+	}
+}
+
+// everything is all notes of the report.
+func (r report) everything() string {
+	var all []string
+	for _, c := range r.Containers {
+		all = append(all, c.allNotes())
+	}
+	return strings.Join(all, "\n")
 }
 
 // TestHeap has a template whose JVM may take more than it took in the week that Prometheus knows.

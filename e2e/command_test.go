@@ -104,6 +104,7 @@ type container struct {
 		Limit float64 `json:"limitBytes"`
 	}
 	Resources map[string]advice
+	QoS       struct{ Now, After string }
 }
 
 // advice is what the report says of one resource of a container.
