@@ -55,10 +55,13 @@ func TestRoom(t *testing.T) {
 	}
 	r = reportOf(t, as(cluster.Tool, "--guards", "none", "--cpu-limit", "none", "--memory-request", "max*1000", "--memory-limit", "request", "deployment/web")...)
 	proxy := r.container(t, "deployment/web/proxy")
-	for code, resource := range map[string]string{"outside-quota": "cpu", "larger-than-nodes": "memory", "quota-exceeded": "memory"} {
+	for code, resource := range map[string]string{"larger-than-nodes": "memory", "quota-exceeded": "memory"} {
 		if !slices.Contains(proxy.notes(resource), code) {
 			t.Errorf("no note %s: %s", code, proxy.allNotes())
 		}
+	}
+	if slices.Contains(proxy.notes("cpu"), "outside-quota") {
+		t.Errorf("a LimitRange fills the limit in that the quota counts: %s", proxy.allNotes())
 	}
 	if !strings.Contains(proxy.allNotes(), "at most 16 and 64Gi") {
 		t.Errorf("the nodes' room is not named: %s", proxy.allNotes())

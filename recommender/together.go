@@ -262,16 +262,24 @@ func (t Template) noteMissing() {
 			if b := rec.Advice[r].Bounds; !b.Request.IsAdvice() && !b.Limit.IsAdvice() {
 				continue
 			}
-			after := rec.admitted([NumResources]Bounds{CPU: rec.inForce(CPU), Memory: rec.inForce(Memory)})[r]
-			for _, q := range rec.Facts.Quotas {
-				for s := range numSides {
-					if s.of(q.Hard[r]).isSet() && !s.of(after).isSet() {
-						rec.note(r, NoteOutsideQuota, "ResourceQuota %s counts %s.%s, and there would be none: Kubernetes would refuse its pods", q.Name, s, r)
-					}
-				}
+			for _, text := range rec.missing(r) {
+				rec.note(r, NoteOutsideQuota, "%s", text)
 			}
 		}
 	}
+}
+
+// missing are the values that quotas count and that there would be none of.
+func (rec *Recommendation) missing(r Resource) (texts []string) {
+	after := rec.Facts.demands(r).admitted(rec.inForce(r))
+	for _, q := range rec.Facts.Quotas {
+		for s := range numSides {
+			if s.of(q.Hard[r]).isSet() && !s.of(after).isSet() {
+				texts = append(texts, fmt.Sprintf("ResourceQuota %s counts %s.%s, and there would be none: Kubernetes would refuse its pods", q.Name, s, r))
+			}
+		}
+	}
+	return texts
 }
 
 // noteQuotas marks what would bring a namespace above its quotas.

@@ -431,7 +431,7 @@ func TestOOMKillsReachTheRecommendation(t *testing.T) {
 func TestRunJudgesPods(t *testing.T) {
 	const bbbbb = "-5d9c7b6f8-bbbbb/"
 	src := &fake{
-		usage:  map[string]map[promquery.Container]float64{"shop": used("web"+bbbbb+"app=100", "web"+bbbbb+"log=10"), "down": used("web"+bbbbb+"app=1")},
+		usage:  map[string]map[promquery.Container]float64{"shop": used("web"+bbbbb+"app=100", "web"+bbbbb+"log=10"), "down": used("web" + bbbbb + "app=1")},
 		broken: map[string]error{"down": errors.New("away")},
 	}
 	result := mustRun(t, src, declare("shop/Deployment/web:app,log", "down/Deployment/web:app"))

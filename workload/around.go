@@ -17,9 +17,18 @@ import (
 	"k8s.io/client-go/tools/pager"
 )
 
-// vpaResource is where VerticalPodAutoscalers are, where there are any: it is no part of Kubernetes.
-func vpaResource() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Group: "autoscaling.k8s.io", Version: "v1", Resource: "verticalpodautoscalers"}
+// extension is a kind that is no part of Kubernetes, and what is not known without it.
+type extension struct {
+	schema.GroupVersionResource
+	without string
+}
+
+// extensions are VerticalPodAutoscalers and KEDA's ScaledObjects.
+func extensions() []extension {
+	return []extension{
+		{schema.GroupVersionResource{Group: "autoscaling.k8s.io", Version: "v1", Resource: "verticalpodautoscalers"}, "conflicts with them are not known"},
+		{schema.GroupVersionResource{Group: "keda.sh", Version: "v1alpha1", Resource: "scaledobjects"}, "their targets cannot be moved"},
+	}
 }
 
 // bearing is a kind of object that bears on workloads.
@@ -41,19 +50,21 @@ func (b bearing) where(namespace string) string {
 }
 
 // Surround reads what bears on the workloads of a namespace, or of all with "", and gives it to their containers:
-// LimitRanges, HorizontalPodAutoscalers, ResourceQuotas, the nodes, and VerticalPodAutoscalers where the API server knows them, which takes one
-// request to find out. What may not be listed is left out with a warning.
+// LimitRanges, HorizontalPodAutoscalers, ResourceQuotas, the nodes, and VerticalPodAutoscalers and ScaledObjects where the API server knows them,
+// which takes a request each to find out. What may not be listed is left out with a warning.
 func (inv *Inventory) Surround(ctx context.Context, client kubernetes.Interface, objects dynamic.Interface, namespace string) error {
 	if len(inv.Workloads) == 0 {
 		return nil
 	}
 	all := []bearing{limitRanges(client, namespace), hpas(client, namespace), quotas(client, namespace), nodes(client, namespace)}
-	known, err := knows(ctx, discovery.ToDiscoveryInterfaceWithContext(client.Discovery()), vpaResource())
-	if err != nil {
-		return err
-	}
-	if known {
-		all = append(all, vpas(objects, namespace))
+	for _, e := range extensions() {
+		known, err := knows(ctx, discovery.ToDiscoveryInterfaceWithContext(client.Discovery()), e.GroupVersionResource)
+		if err != nil {
+			return err
+		}
+		if known {
+			all = append(all, e.bearing(objects, namespace))
+		}
 	}
 	around := newSurroundings()
 	for _, b := range all {
@@ -109,11 +120,12 @@ func hpas(client kubernetes.Interface, namespace string) bearing {
 	}
 }
 
-func vpas(objects dynamic.Interface, namespace string) bearing {
+// bearing is the kind as it is listed and taken.
+func (e extension) bearing(objects dynamic.Interface, namespace string) bearing {
 	return bearing{
-		resource: vpaResource().GroupResource().String(), without: "conflicts with them are not known",
+		resource: e.GroupResource().String(), without: e.without,
 		page: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return objects.Resource(vpaResource()).Namespace(namespace).List(ctx, o)
+			return objects.Resource(e.GroupVersionResource).Namespace(namespace).List(ctx, o)
 		},
 		take: func(s *surroundings, o runtime.Object) error {
 			u, ok := o.(*unstructured.Unstructured)
