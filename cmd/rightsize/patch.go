@@ -105,6 +105,8 @@ func (p *patchOptions) validate(o *options) error {
 		return usagef("--values and --map go together: --values values.yaml --map deployment/api:api=.api.resources")
 	case p.rollbackDir != "" && (p.inPlace || p.values != ""):
 		return usagef("--rollback-dir goes with --output-dir and --into: what Git has brings back the rest")
+	case o.hpa == recommender.HPARetarget && (p.inPlace || p.values != ""):
+		return usagef("--hpa retarget goes with --output-dir and --into, which can change autoscalers too")
 	case p.into != "" && workload.KustomizationFile(p.into) == "":
 		return usagef("invalid --into %q: want a folder with a kustomization", p.into)
 	}
@@ -126,7 +128,9 @@ func (p *patchOptions) run(ctx context.Context, o *options, std streams, args []
 		return err
 	}
 	changes, notes := patch.Plan(r, selection.Workloads, r.Least)
-	result, err := p.result(ctx, o, r, selection, changes)
+	changes, retargets, more := patch.PlanRetargets(r, selection.Workloads, changes)
+	notes = append(notes, more...)
+	result, err := p.result(ctx, o, r, selection, changes, retargets)
 	if err != nil {
 		return err
 	}
@@ -149,7 +153,7 @@ func (p *patchOptions) run(ctx context.Context, o *options, std streams, args []
 }
 
 // result is the files to write. Nothing has been written yet.
-func (p *patchOptions) result(ctx context.Context, o *options, r report.Report, selection *workload.Selection, changes []patch.Change) (patch.Result, error) {
+func (p *patchOptions) result(ctx context.Context, o *options, r report.Report, selection *workload.Selection, changes []patch.Change, retargets []recommender.Retarget) (patch.Result, error) {
 	switch {
 	case p.inPlace:
 		files, err := patch.InPlaceFiles(ctx, o.files, o.recursive)
@@ -165,6 +169,7 @@ func (p *patchOptions) result(ctx context.Context, o *options, r report.Report, 
 	if err != nil {
 		return patch.Result{}, err
 	}
+	job.Retargets = retargets
 	var result patch.Result
 	if p.into != "" {
 		result, err = job.Into()

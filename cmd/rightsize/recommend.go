@@ -22,6 +22,9 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 	if err := o.slack.validate(args); err != nil {
 		return err
 	}
+	if o.format.Name == kustomizeOutput && o.hpa == recommender.HPARetarget {
+		return usagef("--hpa retarget: a strategic merge patch would replace an autoscaler's list of metrics: give rightsize patch --output-dir DIR instead of -o kustomize")
+	}
 	r, selection, err := o.report(ctx, std, args)
 	if err != nil {
 		return err
