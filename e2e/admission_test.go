@@ -2,12 +2,14 @@ package e2e
 
 import (
 	"context"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/runtime/schema"
 
@@ -43,6 +45,50 @@ func TestSurroundings(t *testing.T) {
 	}
 	if !strings.Contains(web.allNotes(), "1Gi, the min of LimitRange large") {
 		t.Errorf("the LimitRange is not named: %s", web.allNotes())
+	}
+}
+
+// TestRetarget moves the targets of an autoscaler and of a ScaledObject as a real API server has them, and applies what
+// is patched.
+func TestRetarget(t *testing.T) {
+	put(t, "keda.sh/v1alpha1", "ScaledObject", "web", map[string]any{
+		"scaleTargetRef": map[string]any{"name": "web"},
+		"triggers":       []any{map[string]any{"type": "cpu", "metricType": "Utilization", "metadata": map[string]any{"value": "50", "containerName": "app"}}},
+	})
+	made := object("autoscaling/v2", "HorizontalPodAutoscaler", "keda-hpa-web", map[string]any{
+		"scaleTargetRef": map[string]any{"apiVersion": "apps/v1", "kind": "Deployment", "name": "web"},
+		"maxReplicas":    int64(3),
+		"metrics": []any{map[string]any{"type": "ContainerResource", "containerResource": map[string]any{
+			"name": "cpu", "container": "app", "target": map[string]any{"type": "Utilization", "averageUtilization": int64(50)},
+		}}},
+	})
+	scaled, err := env.cluster.List(context.Background(), cluster.Namespace, schema.GroupVersionResource{Group: "keda.sh", Version: "v1alpha1", Resource: "scaledobjects"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	made.SetOwnerReferences([]metav1.OwnerReference{*metav1.NewControllerRef(&scaled.Items[0], schema.GroupVersionKind{Group: "keda.sh", Version: "v1alpha1", Kind: "ScaledObject"})})
+	putObject(t, made)
+	retarget := append(as(cluster.Tool), "--hpa", "retarget", "--cpu-limit", "none")
+	r := reportOf(t, retarget...)
+	web := r.container(t, "deployment/web/app").Resources["cpu"]
+	if len(r.Retargets) != 2 || r.Retargets[1].Kind != "ScaledObject" || r.Retargets[0].Name != "api" {
+		t.Fatalf("retargets %+v; notes %s, %s", r.Retargets, r.container(t, "deployment/web/app").allNotes(), r.container(t, "deployment/api/api").allNotes())
+	}
+	to := r.Retargets[1]
+	if before, after := 0.5*web.Current.Request.Amount, float64(to.To)/100*web.Recommended.Request.Amount; math.Abs(after-before) > 0.01*before {
+		t.Errorf("web scaled at %v cores and is to scale at %v: %+v", before, after, to)
+	}
+
+	dir := t.TempDir()
+	patched := rightsize(t, append(append([]string{"patch"}, retarget...), "--output-dir", dir)...)
+	patched.wantCode(t, 0)
+	for _, name := range []string{"scaledobject-web.yaml", "horizontalpodautoscaler-api.yaml"} {
+		if !strings.Contains(patched.stdout, name) {
+			t.Errorf("%s is not written: %s", name, patched.stdout)
+		}
+	}
+	if strings.Contains(patched.stdout, "keda-hpa") {
+		t.Errorf("the autoscaler that KEDA made is patched: %s", patched.stdout)
 	}
 }
 
@@ -138,11 +184,21 @@ spec:
 // put applies an object to the shop's namespace until the test's end.
 func put(t *testing.T, apiVersion, kind, name string, spec map[string]any) {
 	t.Helper()
+	putObject(t, object(apiVersion, kind, name, spec))
+}
+
+// object is one of the shop's namespace.
+func object(apiVersion, kind, name string, spec map[string]any) *unstructured.Unstructured {
 	obj := &unstructured.Unstructured{Object: map[string]any{"spec": spec}}
 	obj.SetAPIVersion(apiVersion)
 	obj.SetKind(kind)
 	obj.SetNamespace(cluster.Namespace)
 	obj.SetName(name)
+	return obj
+}
+
+func putObject(t *testing.T, obj *unstructured.Unstructured) {
+	t.Helper()
 	manifest, err := obj.MarshalJSON()
 	if err == nil {
 		err = env.cluster.Apply(context.Background(), manifest)

@@ -93,6 +93,10 @@ type report struct {
 	Ownership  struct{ ByOwner, ByName, Ambiguous, Unknown int }
 	Containers []container
 	Warnings   []string
+	Retargets  []struct {
+		Kind, Name string
+		From, To   int
+	}
 }
 
 type container struct {

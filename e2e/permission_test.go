@@ -17,7 +17,7 @@ func listed() []string {
 
 // surrounding is what it lists besides, which bears on workloads.
 func surrounding() []string {
-	return []string{"limitranges", "resourcequotas", "horizontalpodautoscalers.autoscaling", "verticalpodautoscalers.autoscaling.k8s.io"}
+	return []string{"limitranges", "resourcequotas", "horizontalpodautoscalers.autoscaling", "verticalpodautoscalers.autoscaling.k8s.io", "scaledobjects.keda.sh"}
 }
 
 func TestPermissions(t *testing.T) {

@@ -73,6 +73,7 @@ func writeObjects(t *testing.T, path string) {
 		{Version: "v1", Resource: "resourcequotas"},
 		{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"},
 		{Group: "autoscaling.k8s.io", Version: "v1", Resource: "verticalpodautoscalers"},
+		{Group: "keda.sh", Version: "v1alpha1", Resource: "scaledobjects"},
 	} {
 		list, err := env.cluster.List(context.Background(), cluster.Namespace, r)
 		if err != nil {

@@ -12,7 +12,7 @@ func Recommend(c Container, h History, p Policy) Recommendation {
 	if p.HPA == HPARetarget && len(c.Facts.Autoscalers) > 0 {
 		p.HPA = HPAKeep
 		kept := recommend(c, h, p)
-		rec.kept = &kept.Advice
+		rec.Kept = &kept.Advice
 	}
 	return rec
 }

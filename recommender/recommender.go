@@ -303,7 +303,7 @@ type Recommendation struct {
 
 	QoS QoSChange // of its pods; Together fills it in
 
-	kept *[NumResources]Advice // what stands where an autoscaler's target cannot be moved; nil where there is nothing to move
+	Kept *[NumResources]Advice // what stands where an autoscaler's target cannot be moved; nil where there is nothing to move
 }
 
 // Evidence is a summary of a Usage: counts, the usual percentiles and the peak, in cores or bytes.

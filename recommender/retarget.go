@@ -126,10 +126,10 @@ func (rec *Recommendation) refusedBefore(r Resource) bool {
 func (t Template) keep(a Autoscaler, why string) {
 	for _, c := range t.under(a) {
 		rec := t.advisedOf(c)
-		if rec == nil || rec.kept == nil {
+		if rec == nil || rec.Kept == nil {
 			continue
 		}
-		rec.Advice[a.Resource] = rec.kept[a.Resource]
+		rec.Advice[a.Resource] = rec.Kept[a.Resource]
 		rec.Advice[a.Resource].Notes = slices.Clone(rec.Advice[a.Resource].Notes)
 		if slices.ContainsFunc(rec.Advice[a.Resource].Notes, func(n Note) bool { return n.Code == GuardAutoscaled }) {
 			rec.note(a.Resource, GuardAutoscaled, "--hpa retarget cannot move %s: %s", a.Name, why)
