@@ -374,6 +374,55 @@ func TestSurroundWithoutNodes(t *testing.T) {
 	}
 }
 
+// Where a target is declared is known, but for one that the API server would fill in, and one that KEDA made.
+func TestTargets(t *testing.T) {
+	inv := load(t, workload.Options{}, folder(t, map[string]string{"all.yaml": around + object("Deployment", "shop", "api", "{name: app}") +
+		object("StatefulSet", "shop", "db", "{name: db}") + object("Deployment", "shop", "bare", "{name: app}") + object("Deployment", "shop", "worker", "{name: app}")}))
+	var got []string
+	for _, w := range inv.Workloads {
+		for _, a := range w.Containers[0].Facts.Autoscalers {
+			got = append(got, fmt.Sprintf("%s: %s %s %s %s %t, %s is %q", w.Name, a.Target.APIVersion, a.Target.Kind, a.Target.Name, a.Target.Path, a.Target.Text, a.Target.Check, a.Target.Is))
+		}
+	}
+	want := []string{
+		`api: autoscaling/v2 HorizontalPodAutoscaler api /spec/metrics/0/resource/target/averageUtilization false, /spec/metrics/0/resource/name is "cpu"`,
+		`api: autoscaling/v2 HorizontalPodAutoscaler api /spec/metrics/2/containerResource/target/averageUtilization false, /spec/metrics/2/containerResource/name is "memory"`,
+		`bare:     false,  is ""`,
+		`db: autoscaling/v1 HorizontalPodAutoscaler db /spec/targetCPUUtilizationPercentage false,  is ""`,
+		`worker: keda.sh/v1alpha1 ScaledObject worker /spec/triggers/1/metadata/value true, /spec/triggers/1/type is "cpu"`,
+		`worker: keda.sh/v1alpha1 ScaledObject worker /spec/triggers/3/metadata/value true, /spec/triggers/3/type is "memory"`,
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("targets (-want +got):\n%s", diff)
+	}
+}
+
+// A ScaledObject stands for the autoscaler that KEDA made from it.
+func TestSurroundWithKEDA(t *testing.T) {
+	client, _ := surrounded()
+	client.Resources = []*metav1.APIResourceList{{GroupVersion: "keda.sh/v1alpha1", APIResources: []metav1.APIResource{{Name: "scaledobjects"}}}}
+	scaled := &unstructured.Unstructured{Object: map[string]any{
+		"apiVersion": "keda.sh/v1alpha1", "kind": "ScaledObject", "metadata": map[string]any{"name": "web", "namespace": "shop"},
+		"spec": map[string]any{
+			"scaleTargetRef": map[string]any{"name": "web"},
+			"triggers":       []any{map[string]any{"type": "cpu", "metricType": "Utilization", "metadata": map[string]any{"value": "60"}}},
+		},
+	}}
+	objects := dynamicfake.NewSimpleDynamicClientWithCustomListKinds(runtime.NewScheme(), map[schema.GroupVersionResource]string{
+		{Group: "keda.sh", Version: "v1alpha1", Resource: "scaledobjects"}: "ScaledObjectList",
+	}, scaled)
+	inv, err := workload.List(t.Context(), client, "shop")
+	if err == nil {
+		err = inv.Surround(t.Context(), client, objects, "shop")
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := facts(inv); !strings.Contains(got, "shop/deployment/web/app: ScaledObject web, 60% of the cpu") || strings.Contains(got, "keda-hpa") {
+		t.Errorf("facts %s", got)
+	}
+}
+
 // Without workloads there is nothing to surround, and nothing is asked for.
 func TestSurroundNothing(t *testing.T) {
 	client, objects := surrounded()
