@@ -92,6 +92,31 @@ func TestRetarget(t *testing.T) {
 	}
 }
 
+// TestVerify has the API server look at patches before they are written, and refuse one for a LimitRange.
+func TestVerify(t *testing.T) {
+	args := append([]string{"patch", "deployment/web"}, as(cluster.Admin, "--guards", "none", "--memory-limit", "max*3")...)
+	dir := filepath.Join(t.TempDir(), "out")
+	rightsize(t, append(args, "--verify", "--output-dir", dir)...).wantCode(t, 0)
+	before := reportOf(t, as(cluster.Admin, "deployment/web")...)
+
+	// The tool's account may not do it in earnest.
+	r := rightsize(t, append([]string{"patch", "deployment/web", "--verify", "--output-dir", dir + "-2"}, as(cluster.Tool)...)...)
+	r.wantCode(t, 0)
+	r.wantStderr(t, "not verified, for want of a right", "cannot patch resource")
+
+	put(t, "v1", "LimitRange", "pods", map[string]any{"limits": []any{map[string]any{"type": "Pod", "max": map[string]any{"memory": "64Mi"}}}})
+	r = rightsize(t, append(args, "--verify", "--output-dir", dir+"-3")...)
+	r.wantCode(t, 1)
+	r.wantStderr(t, "deployment/web, namespace shop: the API server refuses it: a pod of it", "maximum memory usage per Pod is 64Mi", "nothing is written")
+	if _, err := os.Stat(dir + "-3"); !os.IsNotExist(err) {
+		t.Errorf("something is written: %v", err)
+	}
+	after := reportOf(t, as(cluster.Admin, "deployment/web")...)
+	if b, a := before.container(t, "deployment/web/app"), after.container(t, "deployment/web/app"); b.Resources["memory"].Current != a.Resources["memory"].Current {
+		t.Errorf("a dry run has changed the workload: %v, %v", b.Resources["memory"].Current, a.Resources["memory"].Current)
+	}
+}
+
 // TestRoom has a quota that is too small for what is recommended, and pods that no node has room for.
 func TestRoom(t *testing.T) {
 	put(t, "v1", "ResourceQuota", "tight", map[string]any{"hard": map[string]any{"requests.memory": "1Gi", "limits.cpu": "1000"}})
