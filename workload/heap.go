@@ -54,6 +54,9 @@ func goHeap(e corev1.EnvVar) (recommender.Heap, bool) {
 		divisor := from.ResourceFieldRef.Divisor.AsApproximateFloat64()
 		return recommender.Heap{By: "GOMEMLIMIT", Percent: 100}, divisor == 0 || divisor == 1
 	}
+	if e.Value == "" {
+		return recommender.Heap{}, false
+	}
 	m := regexp.MustCompile(`^(\d{1,15})(B|KiB|MiB|GiB|TiB)?$`).FindStringSubmatch(e.Value)
 	if m == nil {
 		return recommender.Heap{}, false
@@ -64,6 +67,9 @@ func goHeap(e corev1.EnvVar) (recommender.Heap, bool) {
 // javaHeap reads -Xmx and its long forms, the last of which counts
 // (https://docs.oracle.com/en/java/javase/21/docs/specs/man/java.html).
 func javaHeap(text, where string) (recommender.Heap, bool) {
+	if !strings.Contains(text, "-X") { // most are not Java's, and there are many
+		return recommender.Heap{}, false
+	}
 	sizes := regexp.MustCompile(`(?:^|[\s"'])(-Xmx|-XX:MaxHeapSize=)(\d{1,15})([kKmMgGtT]?)(?:$|[\s"'])`).FindAllStringSubmatch(spread(text), -1)
 	if len(sizes) > 0 {
 		m := sizes[len(sizes)-1]
@@ -83,6 +89,9 @@ func javaHeap(text, where string) (recommender.Heap, bool) {
 // nodeHeap reads --max-old-space-size in MiB, which V8 spells with underscores too
 // (https://nodejs.org/api/cli.html#--max-old-space-sizesize-in-mib).
 func nodeHeap(text, where string) (recommender.Heap, bool) {
+	if !strings.Contains(text, "space") {
+		return recommender.Heap{}, false
+	}
 	all := regexp.MustCompile(`(?:^|[\s"'])--max[-_]old[-_]space[-_]size[=\s]\s*(\d{1,15})(?:$|[\s"'])`).FindAllStringSubmatch(spread(text), -1)
 	if len(all) == 0 {
 		return recommender.Heap{}, false
