@@ -42,6 +42,8 @@ func (j Job) Verify(ctx context.Context, client dynamic.Interface) (refused, not
 			if text := "not verified, for want of a right: " + err.Error(); !untried[text] {
 				untried[text], notes = true, append(notes, text)
 			}
+		case apierrors.ReasonForError(err) == metav1.StatusReasonUnknown: // no answer of an API server's
+			return nil, nil, fmt.Errorf("verifying the patch of %s: %w", describe(o.ref), err)
 		default:
 			refused = append(refused, fmt.Sprintf("%s: the API server refuses it: %v", describe(o.ref), err))
 		}

@@ -68,6 +68,12 @@ func TestVerify(t *testing.T) {
 			}
 		})
 	}
+	t.Run("no answer", func(t *testing.T) {
+		_, _, err := job.Verify(t.Context(), shopClient(map[string]error{"patch deployments": errors.New("connection refused")}))
+		if want := "verifying the patch of deployment/api, namespace shop: connection refused"; err == nil || err.Error() != want {
+			t.Errorf("error %v, want %s", err, want)
+		}
+	})
 	t.Run("a context that is over", func(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
