@@ -20,12 +20,15 @@ func scaler(percent int, container string) Autoscaler {
 	return Autoscaler{Name: "HorizontalPodAutoscaler web", Resource: CPU, Container: container, Percent: percent, Target: at()}
 }
 
-// retargeted is a workload of containers a, b, ... that declare these bounds of CPU and used so much of it, with the
-// policy of --hpa retarget.
-func retargeted(t *testing.T, scalers []Autoscaler, containers ...struct {
+// used is what a container of a test declares of CPU and used of it; 0 where nobody asks for it.
+type used struct {
 	spec Bounds
 	p50  float64
-}) Template {
+}
+
+// retargeted is a workload of containers a, b, ... that declare these bounds of CPU and used so much of it, with the
+// policy of --hpa retarget.
+func retargeted(t *testing.T, scalers []Autoscaler, containers ...used) Template {
 	t.Helper()
 	p := DefaultPolicy()
 	p.HPA = HPARetarget
@@ -48,11 +51,6 @@ func retargeted(t *testing.T, scalers []Autoscaler, containers ...struct {
 	return template
 }
 
-type used = struct {
-	spec Bounds
-	p50  float64
-}
-
 func TestRetarget(t *testing.T) {
 	nowhere := scaler(60, "")
 	nowhere.Target = Target{}
@@ -65,7 +63,11 @@ func TestRetarget(t *testing.T) {
 		note       string   // of the first container
 	}{
 		{
-			"half the request, twice the share", []Autoscaler{scaler(60, "")}, []used{{bounds(0.4, 2), 0.2}}, []int{120}, []string{"200m"},
+			"half the request, twice the share",
+			[]Autoscaler{scaler(60, "")},
+			[]used{{bounds(0.4, 2), 0.2}},
+			[]int{120},
+			[]string{"200m"},
 			"retargeted: HorizontalPodAutoscaler web is to scale on 120% instead of 60% of the new request, so that it wants another pod at the same use: apply both together",
 		},
 		{"of the pod's sum", []Autoscaler{scaler(60, "")}, []used{{bounds(0.5, 2), 0.2}, {bounds(0.5, 2), 0.05}}, []int{240}, []string{"200m", "50m"}, "240%"},
@@ -74,22 +76,38 @@ func TestRetarget(t *testing.T) {
 		{"the pod, and one of its containers", []Autoscaler{scaler(60, "a"), scaler(50, "")}, []used{{bounds(0.4, 2), 0.2}, {bounds(0.4, 2), 0.2}}, []int{120, 100}, []string{"200m", "200m"}, "120%"},
 		{"nothing changes", []Autoscaler{scaler(60, "")}, []used{{bounds(0.2, 2), 0.2}}, nil, []string{"200m"}, ""},
 		{
-			"no request", []Autoscaler{scaler(60, "")}, []used{{bounds(0.4, 2), 0.2}, {Bounds{Unset(), Unset()}, 0}}, nil, []string{"no advice", ""},
+			"no request",
+			[]Autoscaler{scaler(60, "")},
+			[]used{{bounds(0.4, 2), 0.2}, {Bounds{Unset(), Unset()}, 0}},
+			nil,
+			[]string{"no advice", ""},
 			"autoscaled: --hpa retarget cannot move HorizontalPodAutoscaler web: container b has no request of cpu, without which it does not scale",
 		},
 		{
-			"rounding", []Autoscaler{scaler(10, "")}, []used{{bounds(0.1, 8), 0.38}}, nil, []string{"no advice"},
+			"rounding",
+			[]Autoscaler{scaler(10, "")},
+			[]used{{bounds(0.1, 8), 0.38}},
+			nil,
+			[]string{"no advice"},
 			"autoscaled: --hpa retarget cannot move HorizontalPodAutoscaler web: its target would be 2.63%, and a whole number is too far from that",
 		},
 		{
-			"the limit", []Autoscaler{scaler(80, "")}, []used{{bounds(1, 2), 0.1}}, nil, []string{"no advice"},
+			"the limit",
+			[]Autoscaler{scaler(80, "")},
+			[]used{{bounds(1, 2), 0.1}},
+			nil,
+			[]string{"no advice"},
 			"autoscaled: --hpa retarget cannot move HorizontalPodAutoscaler web: it would scale at 800m, which the limit of 240m does not let be used",
 		},
 		{"nobody knows where", []Autoscaler{nowhere}, []used{{bounds(0.4, 2), 0.2}}, nil, []string{"no advice"}, "where its target is declared is not known"},
 		{"the pod's cannot, so its container's does not", []Autoscaler{scaler(60, "a"), nowhere}, []used{{bounds(0.4, 2), 0.2}}, nil, []string{"no advice"}, "where its target is declared is not known"},
 		{
-			"a container's cannot, and the pod's sum has the old request", []Autoscaler{func() Autoscaler { a := nowhere; a.Container = "a"; return a }(), scaler(60, "")},
-			[]used{{bounds(0.4, 4), 0.2}, {bounds(0.8, 4), 0.4}}, []int{90}, []string{"no advice", "400m"}, "where its target is declared is not known",
+			"a container's cannot, and the pod's sum has the old request",
+			[]Autoscaler{func() Autoscaler { a := nowhere; a.Container = "a"; return a }(), scaler(60, "")},
+			[]used{{bounds(0.4, 4), 0.2}, {bounds(0.8, 4), 0.4}},
+			[]int{90},
+			[]string{"no advice", "400m"},
+			"where its target is declared is not known",
 		},
 		{"a limit is the request", []Autoscaler{scaler(60, "")}, []used{{Bounds{Unset(), Set(2)}, 0.8}}, []int{150}, []string{"800m"}, "150%"},
 	} {

@@ -8,8 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-// advisedPod is a pod of containers that declare the first and are recommended the second of each pair, memory alone
-// where cpu is nil.
+// templateOf is a workload of containers a, b, ... that declare the first and are recommended the second of each pair.
 func templateOf(pairs ...[2][NumResources]Bounds) (t Template) {
 	for i, p := range pairs {
 		c := deployment()
@@ -168,16 +167,32 @@ func TestQuota(t *testing.T) {
 		want  string // of cpu; memory has no quota
 	}{
 		{"room for it", Quota{Hard: [NumResources]Bounds{{Request: Set(3)}}}, more, 0, ""},
-		{"no room for it", Quota{Hard: [NumResources]Bounds{{Request: Set(2.9)}}}, more, 0,
-			"ResourceQuota q allows 2900m of requests.cpu, and with all that is recommended the namespace would take 3: pods beyond the quota are not made"},
-		{"no room for a rollout", Quota{Hard: [NumResources]Bounds{{Request: Set(3)}}}, more, 1,
-			"ResourceQuota q allows 3 of requests.cpu, and with all that is recommended the namespace would take 3, and 1.5 more while it rolls out: pods beyond the quota are not made"},
+		{
+			"no room for it",
+			Quota{Hard: [NumResources]Bounds{{Request: Set(2.9)}}},
+			more, 0,
+			"ResourceQuota q allows 2900m of requests.cpu, and with all that is recommended the namespace would take 3: pods beyond the quota are not made",
+		},
+		{
+			"no room for a rollout",
+			Quota{Hard: [NumResources]Bounds{{Request: Set(3)}}},
+			more, 1,
+			"ResourceQuota q allows 3 of requests.cpu, and with all that is recommended the namespace would take 3, and 1.5 more while it rolls out: pods beyond the quota are not made",
+		},
 		{"no rollout", Quota{Hard: [NumResources]Bounds{{Request: Set(2)}}}, [NumResources]Bounds{}, 1, ""},
-		{"others take the rest", Quota{Hard: [NumResources]Bounds{{Request: Set(10)}}, Used: [NumResources]Bounds{{Request: Set(9.5)}}}, more, 0,
-			"ResourceQuota q allows 10 of requests.cpu, and with all that is recommended the namespace would take 10.5: pods beyond the quota are not made"},
+		{
+			"others take the rest",
+			Quota{Hard: [NumResources]Bounds{{Request: Set(10)}}, Used: [NumResources]Bounds{{Request: Set(9.5)}}},
+			more, 0,
+			"ResourceQuota q allows 10 of requests.cpu, and with all that is recommended the namespace would take 10.5: pods beyond the quota are not made",
+		},
 		{"less than now makes room", Quota{Hard: [NumResources]Bounds{{Request: Set(10)}}, Used: [NumResources]Bounds{{Request: Set(10)}}}, less, 2, ""},
-		{"less than now, and still too much", Quota{Hard: [NumResources]Bounds{{Request: Set(8)}}, Used: [NumResources]Bounds{{Request: Set(10)}}}, less, 0,
-			"ResourceQuota q allows 8 of requests.cpu, and with all that is recommended the namespace would take 9: pods beyond the quota are not made"},
+		{
+			"less than now, and still too much",
+			Quota{Hard: [NumResources]Bounds{{Request: Set(8)}}, Used: [NumResources]Bounds{{Request: Set(10)}}},
+			less, 0,
+			"ResourceQuota q allows 8 of requests.cpu, and with all that is recommended the namespace would take 9: pods beyond the quota are not made",
+		},
 		{"limits are not requests", Quota{Hard: [NumResources]Bounds{{Limit: Set(4)}}}, more, 0, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {
