@@ -177,14 +177,15 @@ func mounted(t *testing.T, pod corev1.PodSpec, c corev1.Container, path string) 
 	return corev1.Volume{}
 }
 
-// What is granted, and to whom. make e2e compares the first five rules with what the API server was asked for.
+// What is granted, and to whom. make e2e compares the first six rules with what the API server was asked for.
 func TestRights(t *testing.T) {
 	reads := []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"limitranges", "pods"}, Verbs: []string{"list"}},
+		{APIGroups: []string{""}, Resources: []string{"limitranges", "nodes", "pods", "resourcequotas"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"apps"}, Resources: []string{"daemonsets", "deployments", "replicasets", "statefulsets"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"batch"}, Resources: []string{"cronjobs", "jobs"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"autoscaling"}, Resources: []string{"horizontalpodautoscalers"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"autoscaling.k8s.io"}, Resources: []string{"verticalpodautoscalers"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"keda.sh"}, Resources: []string{"scaledobjects"}, Verbs: []string{"list"}},
 	}
 	state := []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"rightsize-state"}, Verbs: []string{"get", "update", "patch"}},
@@ -194,7 +195,9 @@ func TestRights(t *testing.T) {
 			objects := build(t, overlay)
 			want := map[string][]rbacv1.PolicyRule{"ClusterRole rightsize": reads, "Role rightsize-state": state}
 			if overlay == "namespace" {
-				want = map[string][]rbacv1.PolicyRule{"Role rightsize": reads, "Role rightsize-state": state}
+				within := slices.Clone(reads) // no Role can grant nodes, which are of no namespace
+				within[0].Resources = []string{"limitranges", "pods", "resourcequotas"}
+				want = map[string][]rbacv1.PolicyRule{"Role rightsize": within, "Role rightsize-state": state}
 			}
 			if diff := cmp.Diff(want, granted(t, objects)); diff != "" {
 				t.Errorf("what is granted differs (-want +got):\n%s", diff)

@@ -93,6 +93,10 @@ type report struct {
 	Ownership  struct{ ByOwner, ByName, Ambiguous, Unknown int }
 	Containers []container
 	Warnings   []string
+	Retargets  []struct {
+		Kind, Name string
+		From, To   int
+	}
 }
 
 type container struct {
@@ -104,6 +108,7 @@ type container struct {
 		Limit float64 `json:"limitBytes"`
 	}
 	Resources map[string]advice
+	QoS       struct{ Now, After string }
 }
 
 // advice is what the report says of one resource of a container.

@@ -70,8 +70,10 @@ func writeObjects(t *testing.T, path string) {
 		{Group: "batch", Version: "v1", Resource: "jobs"},
 		{Version: "v1", Resource: "pods"},
 		{Version: "v1", Resource: "limitranges"},
+		{Version: "v1", Resource: "resourcequotas"},
 		{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"},
 		{Group: "autoscaling.k8s.io", Version: "v1", Resource: "verticalpodautoscalers"},
+		{Group: "keda.sh", Version: "v1alpha1", Resource: "scaledobjects"},
 	} {
 		list, err := env.cluster.List(context.Background(), cluster.Namespace, r)
 		if err != nil {

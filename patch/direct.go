@@ -40,6 +40,7 @@ func (j Job) directComponent(c *component) (result Result, err error) {
 	several := j.severalNamespaces(earlier)
 	objects := j.direct(several)
 	var files []file
+	refused := map[string]bool{}
 	for _, described := range slices.Sorted(maps.Keys(earlier)) {
 		before := earlier[described]
 		if several && before.entry.Target.Namespace == "" {
@@ -57,7 +58,7 @@ func (j Job) directComponent(c *component) (result Result, err error) {
 			objects = append(objects, o)
 		case i >= 0:
 			result.Refused = append(result.Refused, fmt.Sprintf("%s is not patched: %s: %v", described, before.entry.Path, err))
-			objects[i].containers = nil
+			objects[i].containers, refused[described] = nil, true
 			fallthrough
 		default:
 			files = append(files, before)
@@ -69,6 +70,15 @@ func (j Job) directComponent(c *component) (result Result, err error) {
 		return result, err
 	}
 	files = append(files, written...)
+	aims := slices.DeleteFunc(j.aims(several), func(o object) bool { return refused[describe(o.scales)] })
+	aims, kept, err := c.keptAims(aims, files)
+	if err != nil {
+		return result, err
+	}
+	if written, err = (style{as: j.Type, basis: j.Basis, qualified: several}).write(aims, c.files); err != nil {
+		return result, err
+	}
+	files, objects = append(append(files, written...), kept...), append(objects, aims...)
 	slices.SortFunc(files, func(a, b file) int { return strings.Compare(a.entry.Path, b.entry.Path) })
 	result.Patched, result.rollback = len(files), objects
 	if len(files) > 0 || c.there() {

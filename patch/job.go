@@ -12,6 +12,7 @@ import (
 	"go.yaml.in/yaml/v3"
 
 	"github.com/rightsize/rightsize/patch/splice"
+	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/workload"
 )
 
@@ -20,6 +21,8 @@ type Job struct {
 	Changes []Change
 	Basis   Basis
 	Type    Type
+
+	Retargets []recommender.Retarget // what autoscalers are to scale on with the changes; not for Write
 
 	// Overlay is the folder of the kustomization that the workloads were read from. It is empty where they are
 	// a cluster's or plain manifests': patches then name them as they are there.
@@ -110,7 +113,7 @@ func (j Job) component(c *component) (*resolver, error) {
 	if o.forbidden == o.folder {
 		return nil, fmt.Errorf("%s is the kustomization itself, and a component needs a folder of its own: give another, or --into", c.dir)
 	}
-	return &resolver{overlay: o, site: componentSite{o, c}, style: style{as: j.Type, basis: j.Basis}, changes: j.Changes}, nil
+	return &resolver{overlay: o, site: componentSite{o, c}, style: style{as: j.Type, basis: j.Basis}, changes: j.Changes, retargets: j.Retargets}, nil
 }
 
 func (j Job) namespace() string {
@@ -158,7 +161,7 @@ func (j Job) Into() (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
-	r := &resolver{overlay: o, site: patchesSite{o, there}, style: style{as: j.Type, basis: j.Basis, prefix: intoPrefix}, changes: j.Changes}
+	r := &resolver{overlay: o, site: patchesSite{o, there}, style: style{as: j.Type, basis: j.Basis, prefix: intoPrefix}, changes: j.Changes, retargets: j.Retargets}
 	objects, files, err := r.resolve(there)
 	if err != nil {
 		return Result{}, err
@@ -201,6 +204,9 @@ func (o *overlay) ours() (map[string][]byte, error) {
 func (r *resolver) idle(files []file, there map[string][]byte) (idle []file, err error) {
 	for ref, i := range r.source {
 		o := object{ref: ref, target: r.before[i].target}
+		if scales(ref.Kind) {
+			o.scales = r.aimed(ref, r.before[i]).scales
+		}
 		one, err := r.style.write([]object{o}, there)
 		if err != nil {
 			return nil, err
@@ -287,6 +293,11 @@ func (r *resolver) onTop(objects []object, files []file) ([]object, error) {
 			o.containers = append(o.containers, container{name: name, slot: slot, from: restore[name].Resources, to: slot.Resources, restore: restore[name].Resources})
 		}
 		slices.SortFunc(o.containers, inOrder)
+		o.scales = objects[j].scales
+		for _, a := range objects[j].aims {
+			from := lookup(r.final[i].object, a.path)
+			o.aims = append(o.aims, aim{a.path, a.check, a.is, from, lookup(b.object, a.path), from})
+		}
 		final = append(final, o.pruned())
 	}
 	return final, nil

@@ -79,7 +79,7 @@ func choose(item scan.Item, r recommender.Resource, least recommender.Significan
 		return all, ""
 	}
 	for _, n := range advice.Notes {
-		if n.Code == recommender.NoteRequestAboveLimit || n.Code == recommender.NoteOutsideLimitRange {
+		if slices.Contains([]string{recommender.NoteRequestAboveLimit, recommender.NoteOutsideLimitRange, recommender.NoteOutsideQuota}, n.Code) {
 			return values, "is left as it is: Kubernetes would refuse what is recommended: " + n.Text
 		}
 	}

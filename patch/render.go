@@ -79,6 +79,10 @@ type object struct {
 	ref        workload.Ref // in the cluster
 	target     target
 	containers []container
+
+	// An autoscaler has no containers, but the workload that it scales and what it is to scale on.
+	scales workload.Ref
+	aims   []aim
 }
 
 // container is one of an object.
@@ -98,18 +102,23 @@ func reversed(objects []object) []object {
 		for i, c := range o.containers {
 			o.containers[i].from, o.containers[i].to = c.to, c.restore
 		}
+		o.aims = slices.Clone(o.aims)
+		for i, a := range o.aims {
+			o.aims[i].from, o.aims[i].to = a.to, a.restore
+		}
 		back = append(back, o.pruned())
 	}
 	return slices.DeleteFunc(back, object.empty)
 }
 
-// pruned is the object without containers that nothing changes.
+// pruned is the object without containers and targets that nothing changes.
 func (o object) pruned() object {
 	o.containers = slices.DeleteFunc(slices.Clone(o.containers), func(c container) bool { return len(c.from.steps(c.to)) == 0 })
+	o.aims = slices.DeleteFunc(slices.Clone(o.aims), func(a aim) bool { return reflect.DeepEqual(a.from, a.to) || a.to == unknown{} })
 	return o
 }
 
-func (o object) empty() bool { return len(o.containers) == 0 }
+func (o object) empty() bool { return len(o.containers) == 0 && len(o.aims) == 0 }
 
 // mergeable says that kustomize knows the kind's lists of containers: merged into any other kind, a strategic
 // merge patch would replace the whole list.
@@ -132,7 +141,7 @@ func (t target) as(wanted Type) Type {
 // data is the patch, for YAML.
 func (o object) data(as Type) any {
 	if o.target.as(as) == JSON6902 {
-		var ops []operation
+		ops := o.operations()
 		for _, c := range o.containers {
 			ops = append(ops, operations(c.slot.Pointer(), c.name, c.from.steps(c.to))...)
 		}
@@ -185,7 +194,7 @@ const aboutWorkload = "# Workload: "
 func (o object) render(as Type, b Basis, rollback bool) ([]byte, error) {
 	var text bytes.Buffer
 	text.WriteString(marker)
-	text.WriteString(aboutWorkload + describe(o.ref) + "\n")
+	text.WriteString(o.about() + "\n")
 	if rollback {
 		text.WriteString("# Takes back what rightsize changed:\n")
 	} else {
@@ -193,6 +202,9 @@ func (o object) render(as Type, b Basis, rollback bool) ([]byte, error) {
 	}
 	if o.empty() {
 		text.WriteString("#\n# Nothing is left to change: the file and its entry in the kustomization can go.\n")
+	}
+	for _, a := range o.aims {
+		fmt.Fprintf(&text, "#\n# %s: %v -> %v\n", a.path, a.from, a.to)
 	}
 	for _, c := range o.containers {
 		fmt.Fprintf(&text, "#\n# Container %s:\n", c.name)

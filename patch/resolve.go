@@ -9,6 +9,7 @@ import (
 
 	"k8s.io/apimachinery/pkg/runtime"
 
+	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/workload"
 )
 
@@ -18,6 +19,8 @@ type resolver struct {
 	site    site
 	style   style
 	changes []Change
+
+	retargets []recommender.Retarget
 
 	before  []built              // what our patches find
 	present []built              // what those on the disk leave
@@ -87,7 +90,7 @@ func (r *resolver) builds() (err error) {
 func (r *resolver) probe() error {
 	var probes []file
 	for i, b := range r.before {
-		if len(workload.Slots(b.target.kind, b.object)) == 0 {
+		if len(workload.Slots(b.target.kind, b.object)) == 0 && !scales(b.target.kind) {
 			continue
 		}
 		text := fmt.Sprintf("apiVersion: %q\nkind: %q\nmetadata:\n  name: %q\n  annotations:\n    %s%d: \"\"\n",
@@ -156,7 +159,14 @@ func (r *resolver) objects() (objects []object) {
 			r.refused[c.Workload] = "it is not among what the patches of " + r.given + " can reach: something else in it makes or renames it"
 		}
 	}
+	r.reachAutoscalers()
 	for ref, i := range r.source {
+		if scales(ref.Kind) {
+			if o := r.aimed(ref, r.before[i]); !o.empty() {
+				objects = append(objects, o)
+			}
+			continue
+		}
 		if o := r.object(ref, r.before[i]).pruned(); !o.empty() {
 			objects = append(objects, o)
 		}
@@ -234,6 +244,9 @@ func (b built) change(o object) {
 		if slot, ok := slots[c.name]; ok {
 			setResources(b.object, slot, resources(slot.Resources).apply(c.from.steps(c.to)))
 		}
+	}
+	for _, a := range o.aims {
+		b.aim(a)
 	}
 }
 

@@ -10,6 +10,8 @@ type Facts struct {
 	Ranges      []LimitRange // of its namespace, for containers, by name
 	Autoscalers []Autoscaler // that scale its workload by the share used of what it requests
 	Resizers    []Resizer    // that set its requests themselves
+	Quotas      []Quota      // of its namespace, by name
+	Nodes       []Room       // Largest of the cluster's nodes; nil where they are not known
 }
 
 // LimitRange is what one LimitRange demands of every container of its namespace.
@@ -35,6 +37,19 @@ type Autoscaler struct {
 	Resource  Resource
 	Container string // whose share it is; empty for that of all containers of the pod together
 	Percent   int    // the share to keep to
+	Target    Target // where that is declared
+}
+
+// Target is where an object declares the share that it scales on. It may not be known, and then has no Path.
+type Target struct {
+	APIVersion, Kind, Name string
+
+	Path string // the JSON pointer to the share: /spec/metrics/0/resource/target/averageUtilization
+	Text bool   // it is written as a text, as KEDA has it
+
+	// Check and Is are where the object says what the share is of, for a patch to test that it still is; both are
+	// empty where the path says so itself.
+	Check, Is string
 }
 
 // Resizer is a VerticalPodAutoscaler that changes requests itself.
@@ -62,7 +77,7 @@ func (j *judgement) noteResizers(r Resource) {
 
 // autoscaled keeps a request that an autoscaler measures use against: half of it would be twice the pods.
 func autoscaled(j *judgement) {
-	if j.policy.HPA == HPAIgnore {
+	if j.policy.HPA != HPAKeep {
 		return
 	}
 	for r := range NumResources {
@@ -119,24 +134,32 @@ type HPAMode uint8
 
 // The ways to treat autoscaled requests.
 const (
-	HPAKeep   HPAMode = iota // leave the request
-	HPAIgnore                // recommend one as if there were no autoscaler
+	HPAKeep     HPAMode = iota // leave the request
+	HPAIgnore                  // recommend one as if there were no autoscaler
+	HPARetarget                // recommend one, and the share of it at which as many pods are wanted as before
 )
+
+// HPAModes are all modes, the default first.
+func HPAModes() []HPAMode { return []HPAMode{HPAKeep, HPARetarget, HPAIgnore} }
 
 // String is the mode as ParseHPAMode reads it.
 func (m HPAMode) String() string {
-	if m == HPAIgnore {
+	switch m {
+	case HPAIgnore:
 		return "ignore"
+	case HPARetarget:
+		return "retarget"
+	default:
+		return "keep"
 	}
-	return "keep"
 }
 
-// ParseHPAMode reads "keep" or "ignore".
+// ParseHPAMode reads "keep", "retarget" or "ignore".
 func ParseHPAMode(s string) (HPAMode, error) {
-	for _, m := range []HPAMode{HPAKeep, HPAIgnore} {
+	for _, m := range HPAModes() {
 		if m.String() == s {
 			return m, nil
 		}
 	}
-	return 0, fmt.Errorf("want %s or %s", HPAKeep, HPAIgnore)
+	return 0, fmt.Errorf("want %s, %s or %s", HPAKeep, HPARetarget, HPAIgnore)
 }

@@ -285,12 +285,12 @@ func TestAutoscaledWithoutAdvice(t *testing.T) {
 }
 
 func TestParseHPAMode(t *testing.T) {
-	for _, m := range []HPAMode{HPAKeep, HPAIgnore} {
+	for _, m := range HPAModes() {
 		if got, err := ParseHPAMode(m.String()); err != nil || got != m {
 			t.Errorf("ParseHPAMode(%q) = %v, %v", m, got, err)
 		}
 	}
-	if _, err := ParseHPAMode("off"); err == nil || err.Error() != "want keep or ignore" {
+	if _, err := ParseHPAMode("off"); err == nil || err.Error() != "want keep, retarget or ignore" {
 		t.Errorf("ParseHPAMode(off): %v", err)
 	}
 }

@@ -68,8 +68,7 @@ func (v Value) isSet() bool { return v.state == set }
 
 // inForce is what the template would declare: the advice, or what it declares now where there is no advice.
 func (j *judgement) inForce(r Resource) Bounds {
-	advised, spec := j.advice[r].Bounds, j.container.Spec[r]
-	return Bounds{advised.Request.Or(spec.Request), advised.Limit.Or(spec.Limit)}
+	return j.advice[r].Bounds.or(j.container.Spec[r])
 }
 
 // advises says that there is advice on a resource's request or on its limit.

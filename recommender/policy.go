@@ -57,6 +57,9 @@ func (p Policy) Validate() error {
 			return fmt.Errorf("the %s request cannot follow itself: the rule \"request\" is for limits", r)
 		}
 	}
+	if p.HPA == HPARetarget && !p.Has(GuardAutoscaled) {
+		return fmt.Errorf("--hpa retarget needs the guard %s, for what cannot be retargeted", GuardAutoscaled)
+	}
 	return nil
 }
 

@@ -8,6 +8,16 @@ import (
 // Recommend applies the policy's rules to what was seen of a container, and its guards to what the rules
 // gave, and notes what else was seen that bears on them. A resource without samples gets no advice, whatever its rules.
 func Recommend(c Container, h History, p Policy) Recommendation {
+	rec := recommend(c, h, p)
+	if p.HPA == HPARetarget && len(c.Facts.Autoscalers) > 0 {
+		p.HPA = HPAKeep
+		kept := recommend(c, h, p)
+		rec.Kept = &kept.Advice
+	}
+	return rec
+}
+
+func recommend(c Container, h History, p Policy) Recommendation {
 	j := judgement{container: c, history: h, policy: p}
 	for r := range NumResources {
 		j.applyRules(r)

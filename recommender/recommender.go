@@ -127,6 +127,11 @@ func (v Value) String() string {
 // Bounds are the request and the limit of one resource, in its unit.
 type Bounds struct{ Request, Limit Value }
 
+// or is b where it is advice, and spec where it is not.
+func (b Bounds) or(spec Bounds) Bounds {
+	return Bounds{b.Request.Or(spec.Request), b.Limit.Or(spec.Limit)}
+}
+
 // Container is one container as it is declared.
 type Container struct {
 	ID   ID
@@ -295,6 +300,10 @@ type Recommendation struct {
 
 	Restarts   *int // in the window, all pods together; nil where nobody counted
 	Throttling Throttling
+
+	QoS QoSChange // of its pods; Together fills it in
+
+	Kept *[NumResources]Advice // what stands where an autoscaler's target cannot be moved; nil where there is nothing to move
 }
 
 // Evidence is a summary of a Usage: counts, the usual percentiles and the peak, in cores or bytes.

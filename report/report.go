@@ -17,6 +17,7 @@ type Report struct {
 	Window    recommender.Window
 	Policy    recommender.Policy
 	Items     []scan.Item
+	Retargets []recommender.Retarget // what autoscalers are to scale on once the items' requests hold
 	Ownership scan.Ownership
 	Queries   []string
 	Warnings  []string
@@ -188,7 +189,7 @@ func Lookup(name string) (f Format, ok bool) {
 // New puts together what a scan found and what it was made from.
 func New(result scan.Result, source Source, w recommender.Window, p recommender.Policy) Report {
 	return Report{
-		Source: source, Window: w, Policy: p, Items: result.Items,
+		Source: source, Window: w, Policy: p, Items: result.Items, Retargets: result.Retargets,
 		Ownership: result.Ownership, Queries: result.Queries, Warnings: result.Warnings,
 		Least: recommender.DefaultSignificance(),
 	}

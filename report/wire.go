@@ -25,6 +25,7 @@ type wireReport struct {
 	Selection     wireSelection        `json:"selection"`
 	Gate          *wireGate            `json:"gate,omitempty"`
 	Containers    []wireContainer      `json:"containers"`
+	Retargets     []wireRetarget       `json:"retargets,omitempty"` // with --hpa retarget
 	Queries       []string             `json:"queries"`
 	Warnings      []string             `json:"warnings"`
 	Unlisted      []string             `json:"unlisted"` // kinds whose containers are missing, for want of a permission
@@ -82,6 +83,40 @@ type wireContainer struct {
 	Error     string                  `json:"error,omitempty"`
 	Resources map[string]wireResource `json:"resources"`
 	Restarts  *int                    `json:"restarts,omitempty"` // absent where nobody counted
+	QoS       *wireQoS                `json:"qos,omitempty"`      // absent where it is not known
+}
+
+// wireQoS is the QoS class of the container's pods.
+type wireQoS struct {
+	Now   recommender.QoS `json:"now"`
+	After recommender.QoS `json:"after"`
+}
+
+// wireRetarget is an autoscaler's target that is to change together with the requests of these containers.
+type wireRetarget struct {
+	Namespace  string   `json:"namespace"`
+	APIVersion string   `json:"apiVersion"` // of the autoscaler
+	Kind       string   `json:"kind"`
+	Name       string   `json:"name"`
+	Path       string   `json:"path"` // the JSON pointer to the target in it
+	From       int      `json:"from"` // per cent
+	To         int      `json:"to"`
+	Resource   string   `json:"resource"`
+	Workload   string   `json:"workload"` // as KIND/NAME
+	Containers []string `json:"containers"`
+}
+
+func retargetsToWire(r Report) (out []wireRetarget) {
+	for _, a := range r.Retargets {
+		if r.View.Shows(a.Resource) {
+			id := recommender.ID{Kind: a.Kind, Workload: a.Workload}
+			out = append(out, wireRetarget{
+				a.Namespace, a.Target.APIVersion, a.Target.Kind, a.Target.Name, a.Target.Path, a.Percent, a.To,
+				a.Resource.String(), id.Ref(), orEmpty(a.Containers),
+			})
+		}
+	}
+	return out
 }
 
 type wireKill struct {
@@ -171,6 +206,7 @@ func toWire(r Report) wireReport {
 		Selection:  selectionToWire(r),
 		Gate:       gateToWire(r.Gate),
 		Containers: make([]wireContainer, 0, len(r.Items)),
+		Retargets:  retargetsToWire(r),
 		Queries:    orEmpty(r.Queries),
 		Warnings:   orEmpty(r.Warnings),
 		Unlisted:   orEmpty(r.Unlisted),
@@ -215,6 +251,9 @@ func itemToWire(item scan.Item, report Report) wireContainer {
 	}
 	if item.Replicas != recommender.UnknownReplicas {
 		out.Replicas = &item.Replicas
+	}
+	if item.QoS.Now != "" {
+		out.QoS = &wireQoS{item.QoS.Now, item.QoS.After}
 	}
 	if item.Err != nil {
 		out.Error = recommender.Printable(item.Err.Error())

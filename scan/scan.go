@@ -52,6 +52,7 @@ type Item struct {
 // Result is what Run found, in the order of the containers' IDs.
 type Result struct {
 	Items     []Item
+	Retargets []recommender.Retarget // by namespace
 	Ownership Ownership
 	Queries   []string // the PromQL that was asked, each once
 	Warnings  []string // Prometheus's own, and what was seen that nobody asked for
@@ -101,6 +102,7 @@ func Run(ctx context.Context, src Source, plan Plan, progress Progress) (Result,
 		return Result{}, fmt.Errorf("reading usage: %w", context.Cause(ctx))
 	}
 	r := s.collect(namespaces)
+	r.Retargets = plan.together(r.Items)
 	if warning := s.shortData(ctx, r); warning != "" {
 		r.Warnings = append(r.Warnings, warning)
 	}

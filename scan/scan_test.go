@@ -426,3 +426,22 @@ func TestOOMKillsReachTheRecommendation(t *testing.T) {
 		t.Errorf("limit = %v Mi, want 1.2 x 100", limit/mi)
 	}
 }
+
+// Whole pods are judged once all containers are there, one that failed left out: by what it declares.
+func TestRunJudgesPods(t *testing.T) {
+	const bbbbb = "-5d9c7b6f8-bbbbb/"
+	src := &fake{
+		usage:  map[string]map[promquery.Container]float64{"shop": used("web"+bbbbb+"app=100", "web"+bbbbb+"log=10"), "down": used("web" + bbbbb + "app=1")},
+		broken: map[string]error{"down": errors.New("away")},
+	}
+	result := mustRun(t, src, declare("shop/Deployment/web:app,log", "down/Deployment/web:app"))
+	for name, want := range map[string]recommender.QoSChange{
+		"shop/deployment/web/app": {Now: recommender.BestEffort, After: recommender.Burstable},
+		"shop/deployment/web/log": {Now: recommender.BestEffort, After: recommender.Burstable},
+		"down/deployment/web/app": {},
+	} {
+		if got := item(t, result, name).QoS; got != want {
+			t.Errorf("%s: QoS class %v, want %v", name, got, want)
+		}
+	}
+}

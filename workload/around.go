@@ -17,9 +17,18 @@ import (
 	"k8s.io/client-go/tools/pager"
 )
 
-// vpaResource is where VerticalPodAutoscalers are, where there are any: it is no part of Kubernetes.
-func vpaResource() schema.GroupVersionResource {
-	return schema.GroupVersionResource{Group: "autoscaling.k8s.io", Version: "v1", Resource: "verticalpodautoscalers"}
+// extension is a kind that is no part of Kubernetes, and what is not known without it.
+type extension struct {
+	schema.GroupVersionResource
+	without string
+}
+
+// extensions are VerticalPodAutoscalers and KEDA's ScaledObjects.
+func extensions() []extension {
+	return []extension{
+		{schema.GroupVersionResource{Group: "autoscaling.k8s.io", Version: "v1", Resource: "verticalpodautoscalers"}, "conflicts with them are not known"},
+		{schema.GroupVersionResource{Group: "keda.sh", Version: "v1alpha1", Resource: "scaledobjects"}, "their targets cannot be moved"},
+	}
 }
 
 // bearing is a kind of object that bears on workloads.
@@ -28,22 +37,34 @@ type bearing struct {
 	without  string // what is not known without it
 	page     pager.ListPageFunc
 	take     func(*surroundings, runtime.Object) error
+	global   bool // of the cluster, not of a namespace
+	quiet    bool // that it may not be listed is a hint, not a warning
+}
+
+// where says where it was looked for.
+func (b bearing) where(namespace string) string {
+	if b.global {
+		return "of the cluster"
+	}
+	return within(namespace)
 }
 
 // Surround reads what bears on the workloads of a namespace, or of all with "", and gives it to their containers:
-// LimitRanges, HorizontalPodAutoscalers, and VerticalPodAutoscalers where the API server knows them, which takes one
-// request to find out. What may not be listed is left out with a warning.
+// LimitRanges, HorizontalPodAutoscalers, ResourceQuotas, the nodes, and VerticalPodAutoscalers and ScaledObjects where the API server knows them,
+// which takes a request each to find out. What may not be listed is left out with a warning.
 func (inv *Inventory) Surround(ctx context.Context, client kubernetes.Interface, objects dynamic.Interface, namespace string) error {
 	if len(inv.Workloads) == 0 {
 		return nil
 	}
-	all := []bearing{limitRanges(client, namespace), hpas(client, namespace)}
-	known, err := knows(ctx, discovery.ToDiscoveryInterfaceWithContext(client.Discovery()), vpaResource())
-	if err != nil {
-		return err
-	}
-	if known {
-		all = append(all, vpas(objects, namespace))
+	all := []bearing{limitRanges(client, namespace), hpas(client, namespace), quotas(client, namespace), nodes(client, namespace)}
+	for _, e := range extensions() {
+		known, err := knows(ctx, discovery.ToDiscoveryInterfaceWithContext(client.Discovery()), e.GroupVersionResource)
+		if err != nil {
+			return err
+		}
+		if known {
+			all = append(all, e.bearing(objects, namespace))
+		}
 	}
 	around := newSurroundings()
 	for _, b := range all {
@@ -55,9 +76,14 @@ func (inv *Inventory) Surround(ctx context.Context, client kubernetes.Interface,
 		})
 		switch {
 		case apierrors.IsForbidden(err):
-			inv.Warnings = append(inv.Warnings, fmt.Sprintf("not allowed to list %s %s: %s; grant list on %[1]s", b.resource, within(namespace), b.without))
+			text := fmt.Sprintf("not allowed to list %s %s: %s; grant list on %[1]s", b.resource, b.where(namespace), b.without)
+			if b.quiet {
+				inv.Hints = append(inv.Hints, text)
+			} else {
+				inv.Warnings = append(inv.Warnings, text)
+			}
 		case err != nil && !apierrors.IsNotFound(err): // its CRD has just gone
-			return fmt.Errorf("listing %s %s: %w", b.resource, within(namespace), err)
+			return fmt.Errorf("listing %s %s: %w", b.resource, b.where(namespace), err)
 		}
 	}
 	around.attach(inv.Workloads)
@@ -94,11 +120,12 @@ func hpas(client kubernetes.Interface, namespace string) bearing {
 	}
 }
 
-func vpas(objects dynamic.Interface, namespace string) bearing {
+// bearing is the kind as it is listed and taken.
+func (e extension) bearing(objects dynamic.Interface, namespace string) bearing {
 	return bearing{
-		resource: vpaResource().GroupResource().String(), without: "conflicts with them are not known",
+		resource: e.GroupResource().String(), without: e.without,
 		page: func(ctx context.Context, o metav1.ListOptions) (runtime.Object, error) {
-			return objects.Resource(vpaResource()).Namespace(namespace).List(ctx, o)
+			return objects.Resource(e.GroupVersionResource).Namespace(namespace).List(ctx, o)
 		},
 		take: func(s *surroundings, o runtime.Object) error {
 			u, ok := o.(*unstructured.Unstructured)

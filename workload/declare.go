@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/resource"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/util/intstr"
 
 	"github.com/rightsize/rightsize/recommender"
 )
@@ -20,7 +21,9 @@ import (
 func declared(obj runtime.Object, live bool) (w Workload, ok bool) {
 	switch o := obj.(type) {
 	case *appsv1.Deployment:
-		return declare("Deployment", o.ObjectMeta, o.Spec.Template.Spec, orOne(o.Spec.Replicas)), true
+		w = declare("Deployment", o.ObjectMeta, o.Spec.Template.Spec, orOne(o.Spec.Replicas))
+		w.Surge = surge(o.Spec.Strategy, orOne(o.Spec.Replicas))
+		return w, true
 	case *appsv1.StatefulSet:
 		return declare("StatefulSet", o.ObjectMeta, o.Spec.Template.Spec, orOne(o.Spec.Replicas)), true
 	case *appsv1.DaemonSet:
@@ -48,6 +51,7 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 		Slots:  slotsOf(kind, spec),
 
 		Priority: spec.PriorityClassName,
+		PodLevel: spec.Resources != nil,
 	}
 	w.APIVersion = apiVersion(kind)
 	for _, c := range sized(spec) {
@@ -61,6 +65,7 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 	for _, c := range spec.InitContainers {
 		if !sidecar(c) {
 			w.Init = append(w.Init, c.Name)
+			w.InitBounds = append(w.InitBounds, bounds(c.Resources))
 		}
 	}
 	return w
@@ -114,6 +119,23 @@ func amount(q resource.Quantity) float64 {
 		return q.AsApproximateFloat64() // a decimal always parses; this is for form's sake
 	}
 	return f
+}
+
+// surge is how many pods a rollout of a Deployment adds: a quarter unless it says otherwise, rounded up. StatefulSets
+// add none, and DaemonSets none that counts.
+func surge(s appsv1.DeploymentStrategy, replicas int) int {
+	if s.Type == appsv1.RecreateDeploymentStrategyType {
+		return 0
+	}
+	most := intstr.FromString("25%")
+	if s.RollingUpdate != nil && s.RollingUpdate.MaxSurge != nil {
+		most = *s.RollingUpdate.MaxSurge
+	}
+	n, err := intstr.GetScaledValueFromIntOrPercent(&most, replicas, true)
+	if err != nil {
+		return 0 // which the API server refuses
+	}
+	return n
 }
 
 func orOne(replicas *int32) int {

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strconv"
@@ -18,24 +19,37 @@ import (
 // surroundings are what objects other than workloads say about these.
 type surroundings struct {
 	ranges      map[string][]recommender.LimitRange // by namespace
-	autoscalers map[Ref][]recommender.Autoscaler    // by what they scale
+	autoscalers map[Ref][]scaler                    // by what they scale
 	resizers    map[Ref][]resizer                   // by what they size
+	quotas      map[string][]recommender.Quota      // by namespace
+	nodes       []recommender.Room
+
+	scaledObjects map[Ref]bool // those that are known
 }
 
 func newSurroundings() *surroundings {
-	return &surroundings{map[string][]recommender.LimitRange{}, map[Ref][]recommender.Autoscaler{}, map[Ref][]resizer{}}
+	return &surroundings{
+		ranges: map[string][]recommender.LimitRange{}, autoscalers: map[Ref][]scaler{},
+		resizers: map[Ref][]resizer{}, quotas: map[string][]recommender.Quota{}, scaledObjects: map[Ref]bool{},
+	}
 }
 
 // attach gives each container the facts that concern it.
 func (s *surroundings) attach(workloads []Workload) {
-	for namespace, ranges := range s.ranges {
+	for _, ranges := range s.ranges {
 		slices.SortStableFunc(ranges, func(a, b recommender.LimitRange) int { return strings.Compare(a.Name, b.Name) })
-		s.ranges[namespace] = ranges
 	}
+	for _, quotas := range s.quotas {
+		slices.SortStableFunc(quotas, func(a, b recommender.Quota) int { return strings.Compare(a.Name, b.Name) })
+	}
+	largest := recommender.Largest(s.nodes)
 	for _, w := range workloads {
 		for i := range w.Containers {
 			c := &w.Containers[i]
-			c.Facts = recommender.Facts{Ranges: s.ranges[w.Namespace], Autoscalers: s.autoscalers[w.Ref]}
+			c.Facts = recommender.Facts{
+				Ranges: s.ranges[w.Namespace], Autoscalers: s.autoscalersOf(w.Ref),
+				Quotas: s.quotas[w.Namespace], Nodes: largest,
+			}
 			for _, r := range s.resizers[w.Ref] {
 				c.Facts.Resizers = append(c.Facts.Resizers, r.of(c.ID.Container))
 			}
@@ -77,44 +91,80 @@ func rangeOf(item corev1.LimitRangeItem, name corev1.ResourceName) recommender.R
 const defaultUtilization = 80
 
 // hpa takes the metrics of an HPA that depend on what pods request. AverageValue, and metrics that are no resource's, do
-// not.
+// not. One that KEDA made is KEDA's to change.
 func (s *surroundings) hpa(o *autoscalingv2.HorizontalPodAutoscaler) {
-	target := Ref{o.Namespace, o.Spec.ScaleTargetRef.Kind, o.Spec.ScaleTargetRef.Name}
-	name := "HorizontalPodAutoscaler " + o.Name
+	at := scaler{of: Ref{o.Namespace, o.Spec.ScaleTargetRef.Kind, o.Spec.ScaleTargetRef.Name}, name: "HorizontalPodAutoscaler " + o.Name}
 	if owner := metav1.GetControllerOfNoCopy(o); owner != nil && owner.Kind == "ScaledObject" {
-		name += " of ScaledObject " + owner.Name
+		at.owner = Ref{o.Namespace, owner.Kind, owner.Name}
+		at.name += " of ScaledObject " + owner.Name
 	}
-	for _, m := range o.Spec.Metrics {
+	target := func(i int, field string) recommender.Target {
+		if at.owner != (Ref{}) {
+			return recommender.Target{}
+		}
+		metric := fmt.Sprintf("/spec/metrics/%d/%s", i, field)
+		return recommender.Target{
+			APIVersion: cmp.Or(o.APIVersion, "autoscaling/v2"), Kind: "HorizontalPodAutoscaler", Name: o.Name,
+			Path: metric + "/target/averageUtilization", Check: metric + "/name",
+		}
+	}
+	for i, m := range o.Spec.Metrics {
 		switch {
 		case m.Resource != nil:
-			s.scaled(target, name, string(m.Resource.Name), "", m.Resource.Target.AverageUtilization)
+			s.scaled(at, string(m.Resource.Name), "", m.Resource.Target.AverageUtilization, target(i, "resource"))
 		case m.ContainerResource != nil:
-			s.scaled(target, name, string(m.ContainerResource.Name), m.ContainerResource.Container, m.ContainerResource.Target.AverageUtilization)
+			s.scaled(at, string(m.ContainerResource.Name), m.ContainerResource.Container, m.ContainerResource.Target.AverageUtilization, target(i, "containerResource"))
 		}
 	}
 	if len(o.Spec.Metrics) == 0 {
 		percent := int32(defaultUtilization)
-		s.scaled(target, name, recommender.CPU.String(), "", &percent)
+		s.scaled(at, recommender.CPU.String(), "", &percent, recommender.Target{})
 	}
 }
 
+// scaler is an autoscaler that was read.
+type scaler struct {
+	of    Ref // what it scales
+	name  string
+	owner Ref // the ScaledObject that made it; zero where somebody wrote it
+	recommender.Autoscaler
+}
+
 // scaled takes one metric, unless its target is no utilization.
-func (s *surroundings) scaled(target Ref, name, resource, container string, percent *int32) {
+func (s *surroundings) scaled(at scaler, resource, container string, percent *int32, target recommender.Target) {
 	for r := range recommender.NumResources {
-		if percent != nil && r.String() == resource {
-			s.autoscalers[target] = append(s.autoscalers[target], recommender.Autoscaler{Name: name, Resource: r, Container: container, Percent: int(*percent)})
+		if percent == nil || r.String() != resource {
+			continue
+		}
+		if target.Check != "" {
+			target.Is = resource
+		}
+		at.Autoscaler = recommender.Autoscaler{Name: at.name, Resource: r, Container: container, Percent: int(*percent), Target: target}
+		s.autoscalers[at.of] = append(s.autoscalers[at.of], at)
+	}
+}
+
+// autoscalersOf are those of a workload. What KEDA made is left out where the ScaledObject itself is known.
+func (s *surroundings) autoscalersOf(w Ref) (all []recommender.Autoscaler) {
+	for _, a := range s.autoscalers[w] {
+		if !s.scaledObjects[a.owner] {
+			all = append(all, a.Autoscaler)
 		}
 	}
+	return all
 }
 
 // hpaV1 takes an HPA of autoscaling/v1, which knows CPU alone.
 func (s *surroundings) hpaV1(o *autoscalingv1.HorizontalPodAutoscaler) {
-	percent := int32(defaultUtilization)
+	at := scaler{of: Ref{o.Namespace, o.Spec.ScaleTargetRef.Kind, o.Spec.ScaleTargetRef.Name}, name: "HorizontalPodAutoscaler " + o.Name}
+	percent, target := int32(defaultUtilization), recommender.Target{}
 	if o.Spec.TargetCPUUtilizationPercentage != nil {
 		percent = *o.Spec.TargetCPUUtilizationPercentage
+		target = recommender.Target{
+			APIVersion: "autoscaling/v1", Kind: "HorizontalPodAutoscaler", Name: o.Name, Path: "/spec/targetCPUUtilizationPercentage",
+		}
 	}
-	target := Ref{o.Namespace, o.Spec.ScaleTargetRef.Kind, o.Spec.ScaleTargetRef.Name}
-	s.scaled(target, "HorizontalPodAutoscaler "+o.Name, recommender.CPU.String(), "", &percent)
+	s.scaled(at, recommender.CPU.String(), "", &percent, target)
 }
 
 // targetRef names what an object of another kind acts on.
@@ -139,11 +189,12 @@ type scaledObject struct {
 // keda takes the triggers that KEDA makes metrics of utilization of: cpu and memory, unless told otherwise by their
 // metricType or, before KEDA 2.18, by type in their metadata.
 func (s *surroundings) keda(o *scaledObject) {
-	target := Ref{o.Namespace, o.Spec.ScaleTargetRef.Kind, o.Spec.ScaleTargetRef.Name}
-	if target.Kind == "" {
-		target.Kind = "Deployment"
+	at := scaler{of: Ref{o.Namespace, o.Spec.ScaleTargetRef.Kind, o.Spec.ScaleTargetRef.Name}, name: "ScaledObject " + o.Name}
+	if at.of.Kind == "" {
+		at.of.Kind = "Deployment"
 	}
-	for _, t := range o.Spec.Triggers {
+	s.scaledObjects[Ref{o.Namespace, "ScaledObject", o.Name}] = true
+	for i, t := range o.Spec.Triggers {
 		kind := t.MetricType
 		if kind == "" {
 			kind = t.Metadata["type"]
@@ -153,7 +204,11 @@ func (s *surroundings) keda(o *scaledObject) {
 		}
 		if percent, err := strconv.ParseInt(t.Metadata["value"], 10, 32); err == nil {
 			whole := int32(percent)
-			s.scaled(target, "ScaledObject "+o.Name, t.Type, t.Metadata["containerName"], &whole)
+			trigger := fmt.Sprintf("/spec/triggers/%d", i)
+			s.scaled(at, t.Type, t.Metadata["containerName"], &whole, recommender.Target{
+				APIVersion: "keda.sh/v1alpha1", Kind: "ScaledObject", Name: o.Name,
+				Path: trigger + "/metadata/value", Text: true, Check: trigger + "/type",
+			})
 		}
 	}
 }
@@ -223,6 +278,12 @@ func (s *surroundings) take(apiVersion, kind, namespace string, data []byte) err
 	case "v1/LimitRange":
 		o := &corev1.LimitRange{}
 		object, add = o, func() { s.limitRange(o) }
+	case "v1/ResourceQuota":
+		o := &corev1.ResourceQuota{}
+		object, add = o, func() { s.quota(o) }
+	case "v1/Node":
+		o := &corev1.Node{}
+		object, add = o, func() { s.node(o) }
 	case "autoscaling/HorizontalPodAutoscaler":
 		if apiVersion == "autoscaling/v1" {
 			o := &autoscalingv1.HorizontalPodAutoscaler{}

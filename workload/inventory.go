@@ -15,6 +15,9 @@ type Inventory struct {
 	Workloads []Workload // by namespace, name and kind
 	Warnings  []string   // what could not be read or looks wrong, one line each, in the order it was met
 
+	// Hints are what is not known either, to nobody's surprise.
+	Hints []string
+
 	// Unlisted are the kinds that may not be listed, as RBAC writes them: "cronjobs.batch".
 	Unlisted []string
 

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"k8s.io/apimachinery/pkg/runtime/schema"
 )
 
 // kindInfo is a kind of workload, spelled in the ways that people and the API server spell it.
@@ -71,4 +73,30 @@ func kindNames() string {
 	}
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]
+}
+
+// ResourceOf is where the API server keeps objects of the kind: workloads, and what scales them.
+func ResourceOf(apiVersion, kind string) (at schema.GroupVersionResource, ok bool) {
+	version, err := schema.ParseGroupVersion(apiVersion)
+	if err != nil {
+		return at, false
+	}
+	switch kind {
+	case "HorizontalPodAutoscaler":
+		return version.WithResource("horizontalpodautoscalers"), true
+	case "ScaledObject":
+		return version.WithResource("scaledobjects"), true
+	}
+	for _, k := range kinds() {
+		if k.name == kind && k.group == version.Group {
+			return version.WithResource(k.resource), true
+		}
+	}
+	return at, false
+}
+
+// TemplatePath is where a kind keeps the template of its pods; it is empty where it is one itself.
+func TemplatePath(kind string) []string {
+	path := podSpecPath(kind)
+	return path[:len(path)-1]
 }

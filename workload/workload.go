@@ -31,6 +31,10 @@ type Workload struct {
 	Containers []recommender.Container // in the order of the pod template, native sidecars last
 	Init       []string                // names of the init containers that are no sidecars, which are not sized
 
+	InitBounds [][recommender.NumResources]recommender.Bounds // what these declare, in their order
+	Surge      int                                            // pods that a rollout adds for a while
+	PodLevel   bool                                           // spec.resources sizes the pods as a whole
+
 	APIVersion  string // of its object: apps/v1
 	Slots       []Slot // where the Containers stand in it, in their order
 	Priority    string // the priority class of its pods

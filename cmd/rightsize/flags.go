@@ -117,7 +117,7 @@ func (o *options) ruleFlags() flagGroup {
 		what.Var(rule(&o.rules[r].limit), r.String()+"-limit", "`RULE` for the "+r.String()+" limit (default "+defaults.Rules[r].Limit.String()+")")
 	}
 	what.Var(value(&o.guards, "GUARDS", parseGuards, nil), "guards", "all, none, or names with commas between them (default all)")
-	what.Var(value(&o.hpa, "MODE", recommender.ParseHPAMode, recommender.HPAMode.String), "hpa", "what to do about requests that a HorizontalPodAutoscaler scales on: keep, or ignore the autoscaler")
+	what.Var(value(&o.hpa, "MODE", recommender.ParseHPAMode, recommender.HPAMode.String), "hpa", "what to do about requests that a HorizontalPodAutoscaler scales on: keep, retarget (change the autoscaler with them), or ignore")
 	what.Var(duration(&o.minCoverage), "min-coverage", "how much of the window must have samples before anything is recommended")
 	return what
 }

@@ -41,7 +41,7 @@ const patchExample = `  rightsize patch -n shop --output-dir components/rightsiz
 // patchOptions are the flags of patch.
 type patchOptions struct {
 	outputDir, into, values, rollbackDir string
-	inPlace                              bool
+	inPlace, verify                      bool
 	mappings                             []patch.Mapping
 	as                                   patch.Type
 }
@@ -76,6 +76,7 @@ func (p *patchOptions) flags() flagGroup {
 	to.StringVar(&p.values, "values", "", "change a Helm values `FILE`, with --map")
 	to.Var(value(&p.mappings, "MAPPING", p.addMapping, nil), "map", "with --values: where it has a container's resources, as `KIND/NAME:CONTAINER=PATH`; may be repeated")
 	to.Var(value(&p.as, "TYPE", patch.ParseType, func(t patch.Type) string { return string(t) }), "patch-type", "strategic or json6902; Rollouts and the like always get json6902")
+	to.BoolVar(&p.verify, "verify", false, "first have the API server try each patch, and a pod of it, as a dry run; write nothing if it refuses one")
 	to.StringVar(&p.rollbackDir, "rollback-dir", "", "with --output-dir or --into: also write a component that takes the patches back into `DIR`")
 	return to
 }
@@ -105,6 +106,8 @@ func (p *patchOptions) validate(o *options) error {
 		return usagef("--values and --map go together: --values values.yaml --map deployment/api:api=.api.resources")
 	case p.rollbackDir != "" && (p.inPlace || p.values != ""):
 		return usagef("--rollback-dir goes with --output-dir and --into: what Git has brings back the rest")
+	case o.hpa == recommender.HPARetarget && (p.inPlace || p.values != ""):
+		return usagef("--hpa retarget goes with --output-dir and --into, which can change autoscalers too")
 	case p.into != "" && workload.KustomizationFile(p.into) == "":
 		return usagef("invalid --into %q: want a folder with a kustomization", p.into)
 	}
@@ -126,12 +129,17 @@ func (p *patchOptions) run(ctx context.Context, o *options, std streams, args []
 		return err
 	}
 	changes, notes := patch.Plan(r, selection.Workloads, r.Least)
-	result, err := p.result(ctx, o, r, selection, changes)
+	changes, retargets, more := patch.PlanRetargets(r, selection.Workloads, changes)
+	notes = append(notes, more...)
+	result, err := p.result(ctx, o, r, selection, changes, retargets)
 	if err != nil {
 		return err
 	}
 	for _, text := range slices.Concat(withoutAdvice(r), notes, result.Notes, result.Refused) {
 		std.log.warn(text)
+	}
+	if err := p.tryOut(ctx, o, std, patch.Job{Changes: changes, Retargets: retargets}); err != nil {
+		return err
 	}
 	if err := ctx.Err(); err != nil {
 		return context.Cause(ctx)
@@ -148,8 +156,27 @@ func (p *patchOptions) run(ctx context.Context, o *options, std streams, args []
 	return incomplete(std, r)
 }
 
+// tryOut has the API server look at the job's patches, with --verify.
+func (p *patchOptions) tryOut(ctx context.Context, o *options, std streams, job patch.Job) error {
+	if !p.verify {
+		return nil
+	}
+	_, client, err := o.clusterClients()
+	if err != nil {
+		return err
+	}
+	refused, notes, err := job.Verify(ctx, client)
+	for _, text := range slices.Concat(notes, refused) {
+		std.log.warn(text)
+	}
+	if err == nil && len(refused) > 0 {
+		err = fmt.Errorf("the API server refuses what %s would become: nothing is written", recommender.Count(len(refused), "object"))
+	}
+	return err
+}
+
 // result is the files to write. Nothing has been written yet.
-func (p *patchOptions) result(ctx context.Context, o *options, r report.Report, selection *workload.Selection, changes []patch.Change) (patch.Result, error) {
+func (p *patchOptions) result(ctx context.Context, o *options, r report.Report, selection *workload.Selection, changes []patch.Change, retargets []recommender.Retarget) (patch.Result, error) {
 	switch {
 	case p.inPlace:
 		files, err := patch.InPlaceFiles(ctx, o.files, o.recursive)
@@ -165,6 +192,7 @@ func (p *patchOptions) result(ctx context.Context, o *options, r report.Report, 
 	if err != nil {
 		return patch.Result{}, err
 	}
+	job.Retargets = retargets
 	var result patch.Result
 	if p.into != "" {
 		result, err = job.Into()

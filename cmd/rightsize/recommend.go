@@ -22,6 +22,9 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 	if err := o.slack.validate(args); err != nil {
 		return err
 	}
+	if o.format.Name == kustomizeOutput && o.hpa == recommender.HPARetarget {
+		return usagef("--hpa retarget: a strategic merge patch would replace an autoscaler's list of metrics: give rightsize patch --output-dir DIR instead of -o kustomize")
+	}
 	r, selection, err := o.report(ctx, std, args)
 	if err != nil {
 		return err
@@ -133,6 +136,9 @@ func (o *options) selectContainers(ctx context.Context, std streams, args []stri
 	inventory, namespaces, err := o.inventory(ctx, std)
 	if err != nil {
 		return nil, nil, err
+	}
+	for _, h := range inventory.Hints {
+		std.log.info(h)
 	}
 	selection, err := inventory.Select(workload.Selector{Namespaces: namespaces, Refs: args, Labels: o.selector, Containers: o.containers, System: o.system})
 	if err != nil {

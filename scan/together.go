@@ -1,0 +1,35 @@
+package scan
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/rightsize/rightsize/recommender"
+	"github.com/rightsize/rightsize/workload"
+)
+
+// together judges whole pods and namespaces, once all containers are there.
+func (p Plan) together(items []Item) (retargets []recommender.Retarget) {
+	advised := map[workload.Ref][]*recommender.Recommendation{}
+	for i := range items {
+		if id := items[i].ID; items[i].Err == nil {
+			ref := workload.Ref{Namespace: id.Namespace, Kind: id.Kind, Name: id.Workload}
+			advised[ref] = append(advised[ref], &items[i].Recommendation)
+		}
+	}
+	for _, namespace := range slices.Sorted(maps.Keys(p.Declared)) {
+		var templates []recommender.Template
+		for _, w := range p.Declared[namespace] {
+			templates = append(templates, recommender.Template{
+				Containers: w.Containers, Init: w.InitBounds, Surge: w.Surge, PodLevel: w.PodLevel, Advised: advised[w.Ref],
+			})
+		}
+		if p.Policy.HPA == recommender.HPARetarget {
+			for _, t := range templates {
+				retargets = append(retargets, t.Retargets()...)
+			}
+		}
+		recommender.Together(templates)
+	}
+	return retargets
+}
