@@ -34,6 +34,8 @@ type HTTPOptions struct {
 // HTTP asks a server over HTTP. Its errors are one line each, say what to do, and hold no credentials.
 type HTTP struct {
 	api     v1.API
+	inner   *client
+	client  *http.Client
 	address string // without credentials
 	secrets secrets
 }
@@ -67,8 +69,9 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("invalid --prometheus-url %s", redact(address))
 	}
-	h := &HTTP{address: redact(address), secrets: hidden}
-	h.api = v1.NewAPI(&client{Client: inner, address: h.address})
+	h := &HTTP{client: httpClient, address: redact(address), secrets: hidden}
+	h.inner = &client{Client: inner, address: h.address}
+	h.api = v1.NewAPI(h.inner)
 	return h, nil
 }
 
