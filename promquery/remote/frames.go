@@ -63,9 +63,9 @@ func (f *frames) read() ([]byte, error) {
 	head, err := f.r.Peek(binary.MaxVarintLen64) // fewer at the stream's end
 	size, n := binary.Uvarint(head)
 	switch {
-	case n == 0:
+	case n == 0 && err != nil:
 		return nil, err
-	case n < 0:
+	case n <= 0:
 		return nil, malformedf("a frame whose length is no number")
 	case size > maxFrame:
 		return nil, malformedf("a frame of %d bytes, where at most %d are expected", size, maxFrame)

@@ -264,6 +264,7 @@ func FuzzStream(f *testing.F) {
 	f.Add(stream(series("a", xor(12, 2)), series("b", xor(14, 200))))
 	f.Add([]byte("expanding series: query timed out"))
 	f.Add(binary.AppendUvarint(nil, maxFrame))
+	f.Add(bytes.Repeat([]byte{0xff}, 20)) // was taken for empty frames without end
 	f.Fuzz(func(t *testing.T, content []byte) {
 		d := &decoder{first: 10_000, last: 20_000}
 		d.visit = func(s promquery.RawSeries) error {
