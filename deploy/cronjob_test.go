@@ -177,12 +177,14 @@ func mounted(t *testing.T, pod corev1.PodSpec, c corev1.Container, path string) 
 	return corev1.Volume{}
 }
 
-// What is granted, and to whom. make e2e compares the first three rules with what the API server was asked for.
+// What is granted, and to whom. make e2e compares the first five rules with what the API server was asked for.
 func TestRights(t *testing.T) {
 	reads := []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"pods"}, Verbs: []string{"list"}},
+		{APIGroups: []string{""}, Resources: []string{"limitranges", "pods"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"apps"}, Resources: []string{"daemonsets", "deployments", "replicasets", "statefulsets"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"batch"}, Resources: []string{"cronjobs", "jobs"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"autoscaling"}, Resources: []string{"horizontalpodautoscalers"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"autoscaling.k8s.io"}, Resources: []string{"verticalpodautoscalers"}, Verbs: []string{"list"}},
 	}
 	state := []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"rightsize-state"}, Verbs: []string{"get", "update", "patch"}},

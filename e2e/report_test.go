@@ -69,6 +69,9 @@ func writeObjects(t *testing.T, path string) {
 		{Group: "batch", Version: "v1", Resource: "cronjobs"},
 		{Group: "batch", Version: "v1", Resource: "jobs"},
 		{Version: "v1", Resource: "pods"},
+		{Version: "v1", Resource: "limitranges"},
+		{Group: "autoscaling", Version: "v2", Resource: "horizontalpodautoscalers"},
+		{Group: "autoscaling.k8s.io", Version: "v1", Resource: "verticalpodautoscalers"},
 	} {
 		list, err := env.cluster.List(context.Background(), cluster.Namespace, r)
 		if err != nil {

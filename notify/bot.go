@@ -50,10 +50,11 @@ func (b *Bot) api(more ...Secret) *slack.Client {
 	return slack.New(b.token.text(), slack.OptionHTTPClient(&c), slack.OptionAPIURL(b.apiURL))
 }
 
-// Notify implements Notifier. Files that cannot be uploaded are warnings: the message is there.
-func (b *Bot) Notify(ctx context.Context, m Message) (warnings []string, err error) {
+// Notify implements Notifier. The files come after. Those that cannot be uploaded are warnings: the message is
+// there.
+func (b *Bot) Notify(ctx context.Context, m Message) (func(context.Context) []string, error) {
 	var id, thread string
-	err = b.patience.do(ctx, func(ctx context.Context) error {
+	err := b.patience.do(ctx, func(ctx context.Context) error {
 		var err error
 		id, thread, err = b.api().PostMessageContext(ctx, b.channel,
 			slack.MsgOptionText(m.Text, false), slack.MsgOptionBlocks(m.Blocks...), slack.MsgOptionDisableLinkUnfurl())
@@ -62,19 +63,23 @@ func (b *Bot) Notify(ctx context.Context, m Message) (warnings []string, err err
 	if err != nil {
 		return nil, fmt.Errorf("posting to the Slack channel %q: %w%s", b.channel, err, advice(err.Error()))
 	}
-	for _, f := range m.Files {
-		if err := b.upload(ctx, f, id, thread); err != nil {
-			warnings = append(warnings, fmt.Sprintf("the message is posted, but without %s: %v%s", f.Name, err, advice(err.Error())))
+	return func(ctx context.Context) (warnings []string) {
+		for _, f := range m.Files {
+			if err := b.upload(ctx, f, id, thread); err != nil {
+				warnings = append(warnings, fmt.Sprintf("the message is posted, but without %s: %v%s", f.Name, err, advice(err.Error())))
+			}
 		}
-	}
-	return warnings, nil
+		return warnings
+	}, nil
 }
 
 // upload takes the three steps of https://docs.slack.dev/messaging/working-with-files, each with its own tries.
 // Sharing a file takes the channel's ID, which the answer to the message has, and never its name.
 func (b *Bot) upload(ctx context.Context, f File, channelID, thread string) error {
 	var place *slack.GetUploadURLExternalResponse
-	err := b.patience.do(ctx, func(ctx context.Context) (err error) {
+	patience := b.patience
+	patience.repeatable = true
+	err := patience.do(ctx, func(ctx context.Context) (err error) {
 		place, err = b.api().GetUploadURLExternalContext(ctx, slack.GetUploadURLExternalParameters{FileName: f.Name, FileSize: len(f.Content)})
 		if err == nil {
 			err = complete(nil, place.UploadURL, place.FileID)
@@ -85,14 +90,14 @@ func (b *Bot) upload(ctx context.Context, f File, channelID, thread string) erro
 		return fmt.Errorf("asking where to upload: %w", err)
 	}
 	key := NewSecret(place.UploadURL) // whoever has it may upload
-	err = b.patience.do(ctx, func(ctx context.Context) error {
+	err = patience.do(ctx, func(ctx context.Context) error {
 		err := b.api(key).UploadToURL(ctx, slack.UploadToURLParameters{UploadURL: place.UploadURL, Content: f.Content, Filename: f.Name})
 		return b.fault(ctx, err, key)
 	})
 	if err != nil {
 		return fmt.Errorf("uploading: %w", err)
 	}
-	err = b.patience.do(ctx, func(ctx context.Context) error {
+	err = patience.do(ctx, func(ctx context.Context) error {
 		shared, err := b.api().CompleteUploadExternalContext(ctx, slack.CompleteUploadExternalParameters{
 			Files: []slack.FileSummary{{ID: place.FileID, Title: f.Title}}, Channel: channelID, ThreadTimestamp: thread,
 		})

@@ -20,6 +20,7 @@ type digest struct {
 	bare    [recommender.NumResources][]scan.Item // without a limit, where the policy has one
 	gaps    []gap
 	silent  int // containers in gaps
+	mute    int // of them, those without advice for any resource
 }
 
 // change is a container of which something differs enough from what is recommended.
@@ -70,9 +71,10 @@ func (d *digest) addDangers(item scan.Item, p recommender.Policy) {
 
 // addGaps counts a container once for each reason, though it holds for both its resources.
 func (d *digest) addGaps(item scan.Item) {
-	before := ""
+	before, spoken := "", false
 	for r := range recommender.NumResources {
 		code, why := reason(item, r)
+		spoken = spoken || code == ""
 		if code == "" || code == before {
 			continue
 		}
@@ -85,6 +87,9 @@ func (d *digest) addGaps(item scan.Item) {
 			i, d.gaps = len(d.gaps), append(d.gaps, gap{code: code, why: why})
 		}
 		d.gaps[i].items = append(d.gaps[i].items, item)
+	}
+	if !spoken {
+		d.mute++
 	}
 }
 

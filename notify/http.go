@@ -21,9 +21,10 @@ import (
 
 // fault is why something was not done: what Slack said, or that it said nothing. Its text holds no secret.
 type fault struct {
-	text  string
-	retry bool          // nothing was posted, and it may go better next time
-	after time.Duration // that the server asks to wait; 0 where it does not say
+	text   string
+	retry  bool          // nothing was done, and it may go better next time
+	unsure bool          // it may go better next time, but may have been done
+	after  time.Duration // that the server asks to wait; 0 where it does not say
 }
 
 func (f *fault) Error() string { return f.text }
@@ -101,8 +102,8 @@ func (c *client) silence(ctx context.Context, err error, sent bool) error {
 	return f
 }
 
-// refusal is an answer that is not 200. Only what says that nothing was done is worth another try: a gateway
-// that timed out (504) does not know.
+// refusal is an answer that is not 200. 429 and 503 say that nothing was done. A server that failed (500), or
+// whose gateway got no good answer (502), may have done it, and a gateway that timed out (504) likely has.
 func (c *client) refusal(answer *http.Response, body []byte) error {
 	f := &fault{text: answer.Status}
 	if answer.StatusCode/100 == 3 {
@@ -113,9 +114,13 @@ func (c *client) refusal(answer *http.Response, body []byte) error {
 		f.text += ": " + said
 	}
 	switch answer.StatusCode {
-	case http.StatusTooManyRequests, http.StatusInternalServerError, http.StatusBadGateway, http.StatusServiceUnavailable:
-		f.retry, f.after = true, retryAfter(answer.Header.Get("Retry-After"), time.Now())
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		f.retry = true
+	case http.StatusInternalServerError, http.StatusBadGateway:
+		f.unsure = true
+		f.text += " (it may have been done all the same)"
 	}
+	f.after = retryAfter(answer.Header.Get("Retry-After"), time.Now())
 	return f
 }
 

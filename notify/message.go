@@ -25,7 +25,7 @@ type Message struct {
 type File struct{ Name, Title, Content string }
 
 // Slack's limits, in characters and items (https://docs.slack.dev/reference/block-kit/blocks). A message has 50
-// blocks at most, of which newMessage uses 8, and 13,200 characters, which nothing documents.
+// blocks at most, of which newMessage uses 9, and 13,200 characters, which nothing documents.
 const (
 	maxHeader  = 150
 	maxSection = 3000
@@ -97,10 +97,16 @@ func namespaces(r report.Report) (list []string) {
 func (w writer) blocks() []slack.Block {
 	header := slack.NewTextBlockObject(slack.PlainTextType, w.headline(), false, false)
 	blocks := []slack.Block{slack.NewHeaderBlock(header)}
-	if len(w.report.Items) > 0 {
+	if !w.blind() {
 		blocks = append(blocks, w.fields())
 	}
-	for _, text := range []string{w.dangers(), w.news(), w.changes(), w.gaps()} {
+	texts := []string{w.dangers(), w.news(), w.changes(), w.gaps()}
+	if w.blind() || w.report.Incomplete() != "" {
+		texts = append([]string{w.warnings()}, texts...) // they say why
+	} else {
+		texts = append(texts, w.warnings())
+	}
+	for _, text := range texts {
 		if text != "" {
 			blocks = append(blocks, slack.NewSectionBlock(mrkdwn(text), nil, nil))
 		}
@@ -123,10 +129,38 @@ func (w writer) where() string {
 
 // headline is what could be saved: "shop: 8.93 cores and 11.1 GiB could be saved".
 func (w writer) headline() string {
-	if len(w.report.Items) == 0 {
+	switch {
+	case len(w.report.Items) == 0 && len(w.report.Unlisted) > 0:
+		return "rightsize: there is nothing in what may be listed"
+	case len(w.report.Items) == 0:
 		return "rightsize: there is nothing to look at"
+	case w.blind():
+		return cut(cut(w.where(), maxName)+": no advice for any of "+recommender.Count(len(w.report.Items), "container"), maxHeader)
 	}
-	return cut(cut(w.where(), maxName)+": "+w.outcome(), maxHeader)
+	text := cut(w.where(), maxName) + ": " + w.outcome()
+	if w.report.Incomplete() != "" {
+		text += ", as far as is known"
+	}
+	return cut(text, maxHeader)
+}
+
+// blind says that there is advice for nothing: what is declared is then no sign that it fits.
+func (w writer) blind() bool { return w.digest.mute == len(w.report.Items) }
+
+// maxWarnings is how many are shown; the files have them all.
+const maxWarnings = 5
+
+// warnings are what the numbers have to be read with: what may not be listed, what Prometheus left out.
+func (w writer) warnings() string {
+	all := w.report.Warnings
+	if len(all) == 0 {
+		return ""
+	}
+	lines := []string{fmt.Sprintf(":warning: *Warnings*: %d", len(all))}
+	for _, text := range all[:min(len(all), maxWarnings)] {
+		lines = append(lines, "• "+code(text, maxContext))
+	}
+	return fit(lines, len(all)-min(len(all), maxWarnings), maxSection)
 }
 
 // outcome tells savings from what is needed on top. Less than a hundredth of what is requested is neither.
@@ -208,7 +242,12 @@ func (w writer) dangers() string {
 	})
 	add(w.digest.bare[recommender.Memory], "without a memory limit", nothing)
 	add(w.digest.bare[recommender.CPU], "without a CPU limit", nothing)
-	if len(lines) == 0 {
+	switch {
+	case len(lines) == 0 && w.blind():
+		return "" // nobody looked
+	case len(lines) == 0 && w.report.Incomplete() != "":
+		return "*In danger*: nothing was seen in what is known. No OOM kills, no usage up to a memory limit, no limits missing"
+	case len(lines) == 0:
 		return "*In danger*: nothing was seen. No OOM kills, no usage up to a memory limit, no limits missing"
 	}
 	return fit(append([]string{":warning: *In danger*"}, lines...), 0, maxSection)

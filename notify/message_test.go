@@ -3,6 +3,7 @@ package notify
 import (
 	"fmt"
 	"math/rand/v2"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -59,6 +60,44 @@ func TestMessageOfNothingToSay(t *testing.T) {
 		if strings.Contains(text, not) {
 			t.Errorf("%q in\n%s", not, text)
 		}
+	}
+}
+
+// Without any data nothing is known to fit, and nothing to be out of danger.
+func TestMessageOfNoData(t *testing.T) {
+	r := reportOf(silent("images"), failed("db"))
+	r.Warnings = []string{"PARTIAL_RESPONSE: <store> is away"}
+	text := string(payloadOf(t, r, nil))
+	for _, want := range []string{"shop: no advice for any of 2 containers", "*Warnings*: 1", "`PARTIAL_RESPONSE: &lt;store&gt; is away`", "*Without advice*: 2 of 2"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("no %q in\n%s", want, text)
+		}
+	}
+	for _, not := range []string{"fit what is used", "requested*", "nothing was seen"} {
+		if strings.Contains(text, not) {
+			t.Errorf("%q in\n%s", not, text)
+		}
+	}
+}
+
+// What may not be listed stands before what is known of the rest.
+func TestMessageOfAPart(t *testing.T) {
+	r := sample()
+	r.Unlisted = []string{"deployments.apps"}
+	r.Warnings = slices.Repeat([]string{"not allowed to list deployments.apps"}, 7)
+	text := string(payloadOf(t, r, nil))
+	warned, danger := strings.Index(text, "*Warnings*: 7"), strings.Index(text, "*In danger*")
+	if !strings.Contains(text, "could be saved, as far as is known") || warned < 0 || warned > danger || !strings.Contains(text, "…and 2 more") {
+		t.Errorf("not told what is missing:\n%s", text)
+	}
+	fits := bounds(0.1, 0.2)
+	r.Items = []scan.Item{item("web", fits, fits, bounds(64*mi, 128*mi), bounds(64*mi, 128*mi))}
+	if text = string(payloadOf(t, r, nil)); !strings.Contains(text, "nothing was seen in what is known") {
+		t.Errorf("a part is told to be out of danger as if it were all:\n%s", text)
+	}
+	r.Items = nil
+	if text = string(payloadOf(t, r, nil)); !strings.Contains(text, "there is nothing in what may be listed") {
+		t.Errorf("what may not be listed is told to be nothing:\n%s", text)
 	}
 }
 

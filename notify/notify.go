@@ -10,16 +10,20 @@ import (
 	"net"
 	"net/url"
 	"strings"
+	"time"
 
 	"github.com/rightsize/rightsize/report"
 )
 
 // Notifier takes a message to where people read it.
 type Notifier interface {
-	// Notify posts the message. An error means that it is not there, as far as is known; warnings tell what
-	// else did not go well.
-	Notify(ctx context.Context, m Message) (warnings []string, err error)
+	// Notify posts the message. An error means that it is not there, as far as is known. What goes with the
+	// message is left to after, which is never nil without an error: its warnings tell what did not go well.
+	Notify(ctx context.Context, m Message) (after func(context.Context) (warnings []string), err error)
 }
+
+// nothingAfter is for messages that nothing goes with.
+func nothingAfter(context.Context) []string { return nil }
 
 // Options are what all ways to Slack have in common.
 type Options struct {
@@ -41,13 +45,29 @@ func (t Task) Post(ctx context.Context, r report.Report) (warnings []string, err
 	if err != nil {
 		return nil, err
 	}
-	if warnings, err = t.Notifier.Notify(ctx, m); err != nil || t.Store == nil {
-		return warnings, err
+	after, err := t.Notifier.Notify(ctx, m)
+	if err != nil {
+		return nil, err
 	}
-	if err := t.Store.Save(ctx, next); err != nil {
-		return warnings, fmt.Errorf("the message is posted, but the next one will be compared with an older one: %w", err)
+	err = t.save(ctx, next) // at once: a signal may end what comes after
+	return after(ctx), err
+}
+
+// saveGrace is what is left for the state once a signal has come: less than the command takes to tidy up.
+const saveGrace = 1500 * time.Millisecond
+
+// save keeps the state of a message that is there, so also when a signal comes.
+func (t Task) save(ctx context.Context, next []byte) error {
+	if t.Store == nil {
+		return nil
 	}
-	return warnings, nil
+	saving, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	defer cancel()
+	defer context.AfterFunc(ctx, func() { time.AfterFunc(saveGrace, cancel) })()
+	if err := t.Store.Save(saving, next); err != nil {
+		return fmt.Errorf("the message is posted, but the next one will be compared with an older one: %w", err)
+	}
+	return nil
 }
 
 // prepare is the message, and the state to keep once it is posted.
@@ -91,13 +111,13 @@ type DryRun struct {
 var _ Notifier = DryRun{}
 
 // Notify implements Notifier.
-func (d DryRun) Notify(_ context.Context, m Message) ([]string, error) {
+func (d DryRun) Notify(_ context.Context, m Message) (func(context.Context) []string, error) {
 	text, err := m.payload(d.Channel)
 	if err != nil {
 		return nil, err
 	}
 	_, err = d.Writer.Write(append(text, '\n'))
-	return nil, err
+	return nothingAfter, err
 }
 
 // secure says whether a secret may be sent to the URL: by https, or within this machine.

@@ -5,7 +5,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
+	"syscall"
 	"testing"
 	"time"
 
@@ -107,6 +109,15 @@ func (m *memory) Save(_ context.Context, text []byte) error {
 	return m.saveErr
 }
 
+// notified does all of it: the message and what comes after.
+func notified(ctx context.Context, n Notifier, m Message) ([]string, error) {
+	after, err := n.Notify(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	return after(ctx), nil
+}
+
 func slackServer(t *testing.T) *slacktest.Server {
 	t.Helper()
 	s := slacktest.New()
@@ -194,6 +205,60 @@ func TestPostSaysThatTheStateWasNotSaved(t *testing.T) {
 	_, err := Task{Notifier: w, Store: &memory{saveErr: errors.New("disk full")}}.Post(t.Context(), sample())
 	if want := "the message is posted, but the next one will be compared with an older one: disk full"; err == nil || err.Error() != want {
 		t.Errorf("Post: %v, want %s", err, want)
+	}
+}
+
+// interrupted is a Notifier whose message is there when a signal comes.
+type interrupted struct {
+	signal func()
+	store  *memory
+	saved  int // states saved by the time of what comes after the message
+}
+
+func (i *interrupted) Notify(context.Context, Message) (func(context.Context) []string, error) {
+	i.signal()
+	return func(context.Context) []string {
+		i.saved = i.store.saves
+		return []string{"no files"}
+	}, nil
+}
+
+func TestStateIsKeptThoughASignalComes(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	n := &interrupted{signal: cancel, store: &memory{}}
+	warnings, err := Task{Notifier: n, Store: aliveStore{n.store}}.Post(ctx, sample())
+	if err != nil || len(warnings) != 1 || n.saved != 1 {
+		t.Errorf("Post: %q, %v, %d states saved before the files", warnings, err, n.saved)
+	}
+}
+
+// aliveStore is a Store that keeps nothing once its context has ended.
+type aliveStore struct{ *memory }
+
+func (s aliveStore) Save(ctx context.Context, text []byte) error {
+	return errors.Join(ctx.Err(), s.memory.Save(ctx, text))
+}
+
+func TestStateFileLeavesWhatIsNoFile(t *testing.T) {
+	dir := t.TempDir()
+	pipe, link, lost := filepath.Join(dir, "pipe"), filepath.Join(dir, "link"), filepath.Join(dir, "lost")
+	if err := errors.Join(syscall.Mkfifo(pipe, 0o600), os.Symlink("state", link), os.Symlink("nowhere", lost)); err != nil {
+		t.Fatal(err)
+	}
+	for path, want := range map[string]string{pipe: "it is no regular file", dir: "it is no regular file", lost: "following the link"} {
+		_, err := StateFile(path).Load(t.Context())
+		wantError(t, err, want)
+		wantError(t, StateFile(path).Save(t.Context(), []byte("x")), want)
+	}
+	if err := os.WriteFile(filepath.Join(dir, "state"), []byte("old"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := StateFile(link).Save(t.Context(), []byte("new")); err != nil {
+		t.Fatal(err)
+	}
+	text, err := os.ReadFile(filepath.Join(dir, "state"))
+	if target, lerr := os.Readlink(link); err != nil || lerr != nil || string(text) != "new" || target != "state" {
+		t.Errorf("through a link: %q, %v; the link leads to %q, %v", text, err, target, lerr)
 	}
 }
 

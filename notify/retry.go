@@ -15,6 +15,10 @@ type patience struct {
 	tries int
 	first time.Duration // before the second try; doubled with each
 	total time.Duration // that may be waited altogether
+
+	// repeatable says that nothing is lost where something is done twice, as a message in a channel would be.
+	repeatable bool
+
 	sleep func(context.Context, time.Duration) error
 }
 
@@ -31,7 +35,7 @@ func (p patience) do(ctx context.Context, attempt func(context.Context) error) e
 	for n := 1; ; n++ {
 		err := attempt(ctx)
 		var f *fault
-		if err == nil || !errors.As(err, &f) || !f.retry {
+		if err == nil || !errors.As(err, &f) || !f.retry && (!f.unsure || !p.repeatable) {
 			return err
 		}
 		if n >= p.tries {

@@ -18,7 +18,7 @@ import (
 func TestWebhookPosts(t *testing.T) {
 	server := slackServer(t)
 	w, waits := testWebhook(t, server)
-	warnings, err := w.Notify(t.Context(), testMessage(t))
+	warnings, err := notified(t.Context(), w, testMessage(t))
 	if err != nil || len(warnings) != 0 || len(*waits) != 0 || len(server.Messages()) != 1 {
 		t.Errorf("Notify: %v, %v, waits %v, %d messages, problems %v", warnings, err, *waits, len(server.Messages()), server.Problems())
 	}
@@ -36,9 +36,12 @@ func TestWebhookAnswers(t *testing.T) {
 		{"429 three times", []slacktest.Answer{slacktest.RateLimited(1), slacktest.RateLimited(1), slacktest.RateLimited(1)}, 4, ""},
 		{"429 for an hour", []slacktest.Answer{slacktest.RateLimited(3600)}, 1, "429 Too Many Requests: rate_limited: given up, since the next try would have to wait 1h"},
 		{"503", []slacktest.Answer{slacktest.Status(503, "<html>down</html>")}, 2, ""},
-		{"500 for ever", many(slacktest.Status(500, "rollup_error"), 9), 5, "500 Internal Server Error: rollup_error: given up after 5 tries"},
+		{"503 for ever", many(slacktest.Status(503, "down"), 9), 5, "503 Service Unavailable: down: given up after 5 tries"},
+		{"500", []slacktest.Answer{slacktest.Status(500, "rollup_error")}, 1, "500 Internal Server Error: rollup_error (it may have been done all the same)"},
+		{"502", []slacktest.Answer{slacktest.Status(502, "")}, 1, "502 Bad Gateway (it may have been done all the same)"},
 		{"504", []slacktest.Answer{slacktest.Status(504, "")}, 1, "504 Gateway Timeout"},
 		{"blocks", []slacktest.Answer{slacktest.Status(400, "invalid_blocks")}, 1, "400 Bad Request: invalid_blocks (this is a fault of rightsize: --slack-dry-run prints the payload, for a report of it)"},
+		{"blocks with 200", []slacktest.Answer{slacktest.Status(200, "invalid_blocks")}, 1, `it answered "invalid_blocks" (this is a fault of rightsize`},
 		{"channel", []slacktest.Answer{slacktest.Status(404, "channel_not_found")}, 1, "404 Not Found: channel_not_found (the channel is gone or private"},
 		{"removed", []slacktest.Answer{slacktest.Status(404, "no_service")}, 1, "404 Not Found: no_service (the webhook was removed: make a new one)"},
 		{"archived", []slacktest.Answer{slacktest.Status(410, "channel_is_archived")}, 1, "410 Gone: channel_is_archived (the channel is archived: choose another)"},
@@ -53,7 +56,7 @@ func TestWebhookAnswers(t *testing.T) {
 			server := slackServer(t)
 			server.Next(slacktest.Webhook, c.answers...)
 			w, _ := testWebhook(t, server)
-			_, err := w.Notify(t.Context(), testMessage(t))
+			_, err := notified(t.Context(), w, testMessage(t))
 			wantError(t, err, c.want)
 			if n := server.Count(slacktest.Webhook); n != c.tries {
 				t.Errorf("%d requests, want %d", n, c.tries)
@@ -82,9 +85,9 @@ func wantError(t *testing.T, err error, want string) {
 // The server's time is kept, with up to a quarter more, and without one the time doubles.
 func TestWaits(t *testing.T) {
 	server := slackServer(t)
-	server.Next(slacktest.Webhook, slacktest.RateLimited(20), slacktest.Status(503, ""), slacktest.Status(502, ""))
+	server.Next(slacktest.Webhook, slacktest.RateLimited(20), slacktest.Status(503, ""), slacktest.Status(503, ""))
 	w, waits := testWebhook(t, server)
-	if _, err := w.Notify(t.Context(), testMessage(t)); err != nil {
+	if _, err := notified(t.Context(), w, testMessage(t)); err != nil {
 		t.Fatal(err)
 	}
 	least := []time.Duration{20 * time.Second, 2 * time.Second, 4 * time.Second}
@@ -119,7 +122,7 @@ func TestTimeouts(t *testing.T) {
 	server.Next(slacktest.Webhook, slacktest.Hang())
 	w, _ := testWebhook(t, server)
 	w.client.timeout = 50 * time.Millisecond
-	_, err := w.Notify(t.Context(), testMessage(t))
+	_, err := notified(t.Context(), w, testMessage(t))
 	wantError(t, err, "no answer within 50ms: it may have been posted all the same")
 	if n := server.Count(slacktest.Webhook); n != 1 {
 		t.Errorf("%d requests, want 1", n)
@@ -139,7 +142,7 @@ func TestUnreachableIsTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	waits := hasty(&w.patience)
-	_, err = w.Notify(t.Context(), testMessage(t))
+	_, err = notified(t.Context(), w, testMessage(t))
 	wantError(t, err, "posting to the Slack webhook: dial tcp "+l.Addr().String()+": connect: connection refused: given up after 5 tries")
 	if len(*waits) != 4 {
 		t.Errorf("waits %v", *waits)
@@ -156,7 +159,7 @@ func TestUntrustedIsNotTriedAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	waits := hasty(&w.patience)
-	_, err = w.Notify(t.Context(), testMessage(t))
+	_, err = notified(t.Context(), w, testMessage(t))
 	wantError(t, err, "certificate")
 	if len(*waits) != 0 {
 		t.Errorf("waits %v", *waits)
@@ -179,7 +182,7 @@ func TestCancelled(t *testing.T) {
 					}
 					cancel(stopped)
 				}()
-				if _, err := n.Notify(ctx, testMessage(t)); !errors.Is(err, stopped) {
+				if _, err := notified(ctx, n, testMessage(t)); !errors.Is(err, stopped) {
 					t.Errorf("%T: %v, want %v", n, err, stopped)
 				}
 				cancel(nil)
@@ -206,7 +209,7 @@ func TestBotPostsAndUploads(t *testing.T) {
 		server := slackServer(t)
 		b, _ := testBot(t, server, channel)
 		m := testMessage(t)
-		warnings, err := b.Notify(t.Context(), m)
+		warnings, err := notified(t.Context(), b, m)
 		if err != nil || len(warnings) > 0 || len(server.Messages()) != 1 {
 			t.Fatalf("Notify: %v, %v, problems %v", warnings, err, server.Problems())
 		}
@@ -238,11 +241,12 @@ func TestBotAnswers(t *testing.T) {
 		{"429", slacktest.RateLimited(7), 2, ""},
 		{"ratelimited", slacktest.APIError("ratelimited"), 2, ""},
 		{"503", slacktest.Status(503, "<html>down</html>"), 2, ""},
+		{"500", slacktest.Status(500, ""), 1, "500 Internal Server Error (it may have been done all the same)"},
 		{"internal", slacktest.APIError("internal_error"), 1, `posting to the Slack channel "rightsizing": internal_error`},
 		{"channel", slacktest.APIError("channel_not_found"), 1, "channel_not_found (the channel is gone or private: a bot must be invited"},
 		{"outside", slacktest.APIError("not_in_channel"), 1, "not_in_channel (invite the bot to the channel: /invite @NAME)"},
 		{"auth", slacktest.APIError("invalid_auth"), 1, "invalid_auth (the token is not valid"},
-		{"scope", slacktest.MissingScope("chat:write", "files:write,channels:read"), 1, "missing_scope: the token has the scopes files:write,channels:read and needs chat:write"},
+		{"scope", slacktest.MissingScope("chat:write", "files:write,channels:read"), 1, "missing_scope: the token has the scopes files:write,channels:read and needs chat:write (give the app's bot the scopes chat:write and files:write, and install it again)"},
 		{"blocks", slacktest.Status(200, blocksRefused), 1, "invalid_blocks: [ERROR] must be less than 151 characters [json-pointer:/blocks/0/text/text] (this is a fault of rightsize"},
 		{"no Slack", slacktest.Page(), 1, "its answer is not that of Slack's API"},
 		{"empty", slacktest.Status(200, ""), 1, "its answer is not that of Slack's API"},
@@ -257,7 +261,7 @@ func TestBotAnswers(t *testing.T) {
 			server := slackServer(t)
 			server.Next(slacktest.Post, c.answer)
 			b, _ := testBot(t, server, slacktest.ChannelName)
-			_, err := b.Notify(t.Context(), testMessage(t))
+			_, err := notified(t.Context(), b, testMessage(t))
 			wantError(t, err, c.want)
 			if n := server.Count(slacktest.Post); n != c.tries {
 				t.Errorf("%d requests, want %d", n, c.tries)
@@ -287,7 +291,7 @@ func TestUploadsThatFailAreWarnings(t *testing.T) {
 		server := slackServer(t)
 		server.Next(c.step, c.answer)
 		b, _ := testBot(t, server, slacktest.ChannelName)
-		warnings, err := b.Notify(t.Context(), testMessage(t))
+		warnings, err := notified(t.Context(), b, testMessage(t))
 		if err != nil || len(warnings) != 1 || !strings.Contains(warnings[0], c.want) || len(server.Files()) != 1 {
 			t.Errorf("%s: %q, %v, %d files, want %q", c.step, warnings, err, len(server.Files()), c.want)
 		}
@@ -300,7 +304,7 @@ func TestUploadsAreTriedAgain(t *testing.T) {
 	server.Next(slacktest.Upload, slacktest.Status(503, ""))
 	server.Next(slacktest.Complete, slacktest.Status(500, ""))
 	b, waits := testBot(t, server, slacktest.ChannelName)
-	warnings, err := b.Notify(t.Context(), testMessage(t))
+	warnings, err := notified(t.Context(), b, testMessage(t))
 	if err != nil || len(warnings) > 0 || len(server.Files()) != 2 || len(*waits) != 3 {
 		t.Errorf("%q, %v, %d files, waits %v", warnings, err, len(server.Files()), *waits)
 	}
@@ -322,7 +326,7 @@ func TestNoSecretIsShown(t *testing.T) {
 			b, _ := testBot(t, s, slacktest.ChannelName)
 			w.client.timeout, b.client.timeout = 200*time.Millisecond, 200*time.Millisecond
 			for _, notifier := range []Notifier{w, b} {
-				warnings, err := notifier.Notify(t.Context(), testMessage(t))
+				warnings, err := notified(t.Context(), notifier, testMessage(t))
 				wantNoSecret(t, s, fmt.Sprintf("%s, answer %d", where, n), warnings, err, notifier, Task{Notifier: notifier})
 			}
 		}

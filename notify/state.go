@@ -126,14 +126,15 @@ func compare(last *state, r report.Report, scope string) (comparison, state) {
 	return c, now
 }
 
-// closeOthers counts those that are not to be changed any more. One without advice is not resolved: nothing is
-// known of it this time, so what was known is kept.
+// closeOthers counts those that are not to be changed any more. One without advice, or that may be of a kind
+// that could not be listed, is not resolved: nothing is known of it this time, so what was known is kept.
 func (c *comparison) closeOthers(before map[string][2]float64, now *state, r report.Report) {
-	silent := map[string]bool{}
+	settled := map[string]bool{}
 	for _, item := range r.Items {
+		settled[key(item.ID)] = true
 		for res := range recommender.NumResources {
 			if report.StatusOf(item, res) != report.OK {
-				silent[key(item.ID)] = true
+				settled[key(item.ID)] = false
 			}
 		}
 	}
@@ -141,7 +142,8 @@ func (c *comparison) closeOthers(before map[string][2]float64, now *state, r rep
 		if _, open := now.Open[k]; open {
 			continue
 		}
-		if silent[k] {
+		known, there := settled[k]
+		if there && !known || !there && len(r.Unlisted) > 0 {
 			now.Open[k] = then
 			c.unknown++
 			continue

@@ -60,6 +60,20 @@ func TestCompare(t *testing.T) {
 	}
 }
 
+// What may not be listed this time is not resolved, and what it said to change is kept for the next time.
+func TestUnlistedIsNotResolved(t *testing.T) {
+	_, s := compare(nil, reportOf(open("a", 1), open("b", 1)), "shop")
+	partial := reportOf(closed("b"))
+	partial.Unlisted = []string{"deployments.apps"}
+	c, s := compare(&s, partial, "shop")
+	if got, want := c.text(false), "*Since 2026-02-02*: *0* new, *1* resolved, *0* unchanged, *1* without advice this time"; got != want {
+		t.Errorf("compare = %s, want %s", got, want)
+	}
+	if c, _ = compare(&s, reportOf(open("a", 1), closed("b")), "shop"); c.unchanged != 1 || len(c.fresh) > 0 {
+		t.Errorf("compare = %+v, want one unchanged", c)
+	}
+}
+
 // A limit alone is a change too: one that an OOM kill raises must not pass for unchanged.
 func TestLimitsShowInTheState(t *testing.T) {
 	_, s := compare(nil, reportOf(item("a", bounds(1, 1), bounds(1, 1), bounds(64*mi, 128*mi), bounds(64*mi, 256*mi))), "")
@@ -290,7 +304,7 @@ func TestStateConfigMap(t *testing.T) {
 
 func TestStateConfigMapConflicts(t *testing.T) {
 	c, store := newCluster(t)
-	conflicts := 1
+	conflicts := 3
 	c.before = func() {
 		c.mu.Lock()
 		defer c.mu.Unlock()
@@ -300,11 +314,11 @@ func TestStateConfigMapConflicts(t *testing.T) {
 		}
 	}
 	if err := store.Save(t.Context(), []byte("x")); err != nil || string(c.stored.BinaryData[stateKey]) != "x" {
-		t.Errorf("one conflict: %v", err)
+		t.Errorf("three conflicts: %v", err)
 	}
-	conflicts = 2
+	conflicts = 9
 	if err := store.Save(t.Context(), []byte("y")); err == nil {
-		t.Error("two conflicts: no error")
+		t.Error("nine conflicts: no error")
 	}
 }
 

@@ -7,10 +7,13 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"time"
 
 	v1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+	"k8s.io/apimachinery/pkg/util/wait"
+	"k8s.io/client-go/util/retry"
 )
 
 // Store keeps the state between two messages. Its name is for errors.
@@ -35,12 +38,14 @@ var _ Store = StateFile("")
 // String implements Store.
 func (f StateFile) String() string { return string(f) }
 
-// Load implements Store. A folder that is not there is found before anything is posted.
+// Load implements Store. Before anything is posted it finds a folder that is not there, and what must not be
+// replaced by a file: a folder, a device, a pipe.
 func (f StateFile) Load(context.Context) ([]byte, error) {
-	if info, err := os.Stat(filepath.Dir(f.String())); err != nil || !info.IsDir() {
-		return nil, fmt.Errorf("reading the state in %s: there is no folder %s", f, filepath.Dir(f.String()))
+	path, err := f.target()
+	if err != nil {
+		return nil, fmt.Errorf("reading the state in %s: %w", f, err)
 	}
-	text, err := os.ReadFile(f.String())
+	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, nil
@@ -52,6 +57,29 @@ func (f StateFile) Load(context.Context) ([]byte, error) {
 	return text, nil
 }
 
+// target is the file itself, where the name is that of a link. It need not be there, but nothing else may be.
+func (f StateFile) target() (string, error) {
+	folder := filepath.Dir(f.String())
+	if info, err := os.Stat(folder); err != nil || !info.IsDir() {
+		return "", fmt.Errorf("there is no folder %s", folder)
+	}
+	if _, err := os.Lstat(f.String()); errors.Is(err, fs.ErrNotExist) {
+		return f.String(), nil
+	}
+	path, err := filepath.EvalSymlinks(f.String())
+	if err != nil {
+		return "", fmt.Errorf("following the link: %w", err)
+	}
+	info, err := os.Stat(path)
+	switch {
+	case err != nil:
+		return "", err
+	case !info.Mode().IsRegular():
+		return "", errors.New("it is no regular file: give --state the name of one, or of one to make")
+	}
+	return path, nil
+}
+
 // Save implements Store. The file is the old one or the new one, also when the machine stops in between.
 func (f StateFile) Save(_ context.Context, text []byte) error {
 	if err := f.replace(text); err != nil {
@@ -61,7 +89,11 @@ func (f StateFile) Save(_ context.Context, text []byte) error {
 }
 
 func (f StateFile) replace(text []byte) error {
-	beside, err := os.CreateTemp(filepath.Dir(f.String()), "."+filepath.Base(f.String())+"-*")
+	path, err := f.target()
+	if err != nil {
+		return err
+	}
+	beside, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+"-*")
 	if err != nil {
 		return err
 	}
@@ -71,7 +103,7 @@ func (f StateFile) replace(text []byte) error {
 	if err != nil {
 		return err
 	}
-	return os.Rename(beside.Name(), f.String())
+	return os.Rename(beside.Name(), path)
 }
 
 // configMaps is what a StateConfigMap needs of a client, limited to one namespace.
@@ -106,13 +138,16 @@ func (s StateConfigMap) Load(ctx context.Context) ([]byte, error) {
 	return found.BinaryData[stateKey], nil
 }
 
-// Save implements Store. Whoever else changes the ConfigMap meanwhile makes it try once more.
+// Save implements Store. It tries again within about two seconds, unless the API server says that it will not
+// do: whoever else changes the ConfigMap meanwhile, or a server that starts anew, is no reason to forget what
+// was posted.
 func (s StateConfigMap) Save(ctx context.Context, text []byte) error {
-	err := s.update(ctx, text)
-	if apierrors.IsConflict(err) {
-		err = s.update(ctx, text)
+	few := wait.Backoff{Steps: 5, Duration: 100 * time.Millisecond, Factor: 2, Jitter: 0.1}
+	hopeful := func(err error) bool {
+		return ctx.Err() == nil && !apierrors.IsForbidden(err) && !apierrors.IsUnauthorized(err) && !apierrors.IsNotFound(err) &&
+			!apierrors.IsInvalid(err) && !apierrors.IsRequestEntityTooLargeError(err)
 	}
-	return s.explain("writing", "update", err)
+	return s.explain("writing", "update", retry.OnError(few, hopeful, func() error { return s.update(ctx, text) }))
 }
 
 func (s StateConfigMap) update(ctx context.Context, text []byte) error {

@@ -28,7 +28,7 @@ func NewWebhook(url Secret, o Options) (*Webhook, error) {
 }
 
 // Notify implements Notifier.
-func (w *Webhook) Notify(ctx context.Context, m Message) ([]string, error) {
+func (w *Webhook) Notify(ctx context.Context, m Message) (func(context.Context) []string, error) {
 	payload, err := m.payload("")
 	if err != nil {
 		return nil, err
@@ -37,7 +37,7 @@ func (w *Webhook) Notify(ctx context.Context, m Message) ([]string, error) {
 	if err != nil {
 		return nil, fmt.Errorf("posting to the Slack webhook: %w%s", err, advice(err.Error()))
 	}
-	return nil, nil
+	return nothingAfter, nil
 }
 
 // post succeeds where Slack says "ok" and nothing else: what stands between may answer 200 too.
@@ -56,10 +56,15 @@ func (w *Webhook) post(ctx context.Context, payload []byte) error {
 	if err != nil {
 		return &fault{text: "its answer cannot be read"}
 	}
-	if strings.TrimSpace(string(body)) != "ok" {
-		return &fault{text: fmt.Sprintf("it answered %q and not \"ok\": is that Slack, or something in between?", w.client.quote(body))}
+	said := w.client.quote(body)
+	switch {
+	case said == "ok":
+		return nil
+	case advice(said) != "":
+		return &fault{text: fmt.Sprintf("it answered %q", said)} // Slack's word, and advice for it follows
+	default:
+		return &fault{text: fmt.Sprintf("it answered %q and not \"ok\": is that Slack, or something in between?", said)}
 	}
-	return nil
 }
 
 // advice is what to do about an error of Slack's, in brackets; empty where its name says it all.
@@ -77,6 +82,7 @@ func advice(text string) string {
 		{"invalid_blocks", "this is a fault of rightsize: --slack-dry-run prints the payload, for a report of it"},
 		{"msg_blocks_too_long", "this is a fault of rightsize: --slack-dry-run prints the payload, for a report of it"},
 		{"invalid_payload", "this is a fault of rightsize: --slack-dry-run prints the payload, for a report of it"},
+		{"missing_scope", "give the app's bot the scopes chat:write and files:write, and install it again"},
 		{"invalid_auth", "the token is not valid: take the bot user's, which begins with xoxb-"},
 		{"not_allowed_token_type", "take the bot user's token, which begins with xoxb-"},
 		{"account_inactive", "the token's app was removed from the workspace"},

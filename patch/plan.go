@@ -14,7 +14,7 @@ import (
 // and why. A container without a recommendation, of which the report tells, is left as it is.
 //
 // A small change is made all the same where leaving it would keep a memory limit below what was used or
-// above which it was OOM killed, or a request above its limit.
+// above which it was OOM killed, a request above its limit, or what a LimitRange refuses.
 func Plan(r report.Report, declared map[string][]workload.Workload, least recommender.Significance) (changes []Change, notes []string) {
 	for _, item := range r.Items {
 		if item.Err != nil {
@@ -79,7 +79,7 @@ func choose(item scan.Item, r recommender.Resource, least recommender.Significan
 		return all, ""
 	}
 	for _, n := range advice.Notes {
-		if n.Code == recommender.NoteRequestAboveLimit {
+		if n.Code == recommender.NoteRequestAboveLimit || n.Code == recommender.NoteOutsideLimitRange {
 			return values, "is left as it is: Kubernetes would refuse what is recommended: " + n.Text
 		}
 	}
@@ -91,7 +91,7 @@ func choose(item scan.Item, r recommender.Resource, least recommender.Significan
 	if !least.Reached(r, spec.Limit, all.Limit) && !inDanger {
 		values.Limit = recommender.NoAdvice()
 	}
-	if values != all && inverted(values, spec) {
+	if values != all && (inverted(values, spec) || refused(item, r, values)) {
 		values = all
 	}
 	if values != (recommender.Bounds{}) && inverted(values, spec) {
@@ -120,4 +120,11 @@ func inverted(values, spec recommender.Bounds) bool {
 	request, requested := values.Request.Or(spec.Request).Amount()
 	limit, limited := values.Limit.Or(spec.Limit).Amount()
 	return requested && limited && request > limit
+}
+
+// refused says that LimitRanges would not admit what stands once the values are set.
+func refused(item scan.Item, r recommender.Resource, values recommender.Bounds) bool {
+	spec := item.Spec[r]
+	_, yes := item.Facts.Refusal(r, recommender.Bounds{Request: values.Request.Or(spec.Request), Limit: values.Limit.Or(spec.Limit)})
+	return yes
 }

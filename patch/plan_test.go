@@ -68,6 +68,14 @@ func TestPlan(t *testing.T) {
 		{"what Kubernetes refuses", cpu, bounds(set(1), set(2)), bounds(set(4), set(3)), func(i *scan.Item) {
 			i.Advice[cpu].Notes = []recommender.Note{{Code: recommender.NoteRequestAboveLimit, Text: "request 4 is above limit 3"}}
 		}, none, "shop/deployment/api/api: cpu is left as it is: Kubernetes would refuse what is recommended: request 4 is above limit 3"},
+		{"what a LimitRange refuses", cpu, bounds(set(1), set(2)), bounds(set(0.5), noIdea), func(i *scan.Item) {
+			i.Advice[cpu].Notes = []recommender.Note{{Code: recommender.NoteOutsideLimitRange, Text: "limit 2 is above 1"}}
+		}, none, "shop/deployment/api/api: cpu is left as it is: Kubernetes would refuse what is recommended: limit 2 is above 1"},
+		{"a small change of the request that a LimitRange's ratio needs", cpu, bounds(set(0.48), set(1)), bounds(set(0.51), set(2)), func(i *scan.Item) {
+			l := recommender.LimitRange{Name: "sizes"}
+			l.Of[cpu].MaxRatio = 4
+			i.Facts.Ranges = []recommender.LimitRange{l}
+		}, bounds(set(0.51), set(2)), ""},
 		{"an error", cpu, bounds(set(1), set(2)), bounds(set(4), set(5)), func(i *scan.Item) { i.Err = errors.New("no") }, none, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

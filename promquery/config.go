@@ -4,11 +4,9 @@ import (
 	"bytes"
 	"fmt"
 	"net/http"
-	"net/url"
 	"os"
 	"path/filepath"
 	"regexp"
-	"slices"
 	"strings"
 
 	"github.com/prometheus/common/config"
@@ -85,74 +83,4 @@ func isToken(s string) bool {
 		alphanumeric := 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z' || '0' <= r && r <= '9'
 		return !alphanumeric && !strings.ContainsRune(others, r)
 	})
-}
-
-// secrets are texts that must not be shown.
-type secrets []string
-
-// secretsOf collects the credentials in all that a client is made of. Those in files are read at each request,
-// and stay unknown.
-func secretsOf(u *url.URL, cfg *config.HTTPClientConfig, header http.Header) secrets {
-	var s secrets
-	if u.User != nil {
-		password, ok := u.User.Password()
-		if !ok || password == "" {
-			password = u.User.Username() // a token
-		}
-		s.add(password)
-	}
-	for _, values := range u.Query() {
-		s.add(values...)
-	}
-	for _, values := range header {
-		s.add(values...)
-		for _, v := range values {
-			s.add(strings.Fields(v)...)
-		}
-	}
-	s.addConfig(cfg)
-	// Longest first, so that a secret that holds another is hidden whole.
-	slices.SortFunc(s, func(a, b string) int { return len(b) - len(a) })
-	return s
-}
-
-func (s *secrets) addConfig(cfg *config.HTTPClientConfig) {
-	s.add(string(cfg.BearerToken))
-	if cfg.BasicAuth != nil {
-		s.add(string(cfg.BasicAuth.Password))
-	}
-	if cfg.Authorization != nil {
-		s.add(string(cfg.Authorization.Credentials))
-	}
-	if cfg.OAuth2 != nil {
-		s.add(string(cfg.OAuth2.ClientSecret), string(cfg.OAuth2.ClientCertificateKey))
-	}
-	if cfg.HTTPHeaders != nil {
-		for _, h := range cfg.HTTPHeaders.Headers {
-			for _, v := range h.Secrets {
-				s.add(string(v))
-			}
-		}
-	}
-}
-
-// shortestSecret is the length from which texts are hidden: shorter ones would take words apart.
-const shortestSecret = 4
-
-func (s *secrets) add(texts ...string) {
-	for _, t := range texts {
-		if len(t) >= shortestSecret {
-			*s = append(*s, t)
-		}
-	}
-}
-
-// hide replaces secrets in a text, as they are and as a URL escapes them.
-func (s secrets) hide(text string) string {
-	for _, secret := range s {
-		for _, form := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret)} {
-			text = strings.ReplaceAll(text, form, "<hidden>")
-		}
-	}
-	return text
 }

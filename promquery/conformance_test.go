@@ -7,6 +7,7 @@ import (
 	"math"
 	"net/http/httptest"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -63,6 +64,10 @@ func TestConformance(t *testing.T) {
 			t.Run("peaks short window", s.testPeaksShortWindow)
 			t.Run("runs", s.testRuns)
 			t.Run("kills", s.testKills)
+			t.Run("throttling", s.testThrottling)
+			t.Run("restarts", s.testRestarts)
+			t.Run("long window", s.testStabilityOfLongWindow)
+			t.Run("broken", s.testBroken)
 			t.Run("pods", s.testPods)
 			t.Run("odd names", s.testOddNames)
 			t.Run("exported", s.testExported)
@@ -456,6 +461,96 @@ func (s suite) testKills(t *testing.T) {
 	}
 }
 
+func (s suite) testThrottling(t *testing.T) {
+	for namespace, want := range map[string]map[promquery.Container]promquery.Periods{
+		"shop": {
+			// Ten periods a second, for four days at 0.2 and three at 0.6.
+			{Pod: "web-1", Name: "app"}: {Total: 10 * 7 * 86400, Throttled: 10 * (4*0.2 + 3*0.6) * 86400},
+			{Pod: "web-0", Name: "app"}: {Total: 10 * 3 * 86400},
+		},
+		"exp":        {{Pod: "api-1", Name: "api"}: {Total: 10 * 2 * 86400, Throttled: 10 * 86400}},
+		"monitoring": {},
+		"mix":        {},
+	} {
+		_, facts := s.read(t, promquery.Batch{Namespace: namespace}, week())
+		if diff := cmp.Diff(want, facts.Throttling, closeTo(1e-3)); diff != "" {
+			t.Errorf("Throttling of %s (-want +got):\n%s", namespace, diff)
+		}
+	}
+}
+
+// closeTo compares what Prometheus extrapolates to the ends of a range.
+func closeTo(share float64) cmp.Option {
+	return cmp.Comparer(func(a, b float64) bool { return math.Abs(a-b) <= share*max(math.Abs(a), math.Abs(b)) })
+}
+
+func (s suite) testRestarts(t *testing.T) {
+	for namespace, want := range map[string]map[promquery.Container]int{
+		"shop": {
+			{Pod: "web-0", Name: "app"}:   0, // seven, all before the window
+			{Pod: "web-1", Name: "app"}:   3, // two, and one of the next pod of that name
+			{Pod: "oom-1", Name: "app"}:   1,
+			{Pod: "oom-old", Name: "app"}: 0,
+			{Pod: "oom-job", Name: "app"}: 0,
+			{Pod: "oom-new", Name: "app"}: 0, // those before it was first seen are not known
+			{Pod: "crash-1", Name: "app"}: 1,
+		},
+		"exp":        {{Pod: "api-1", Name: "api"}: 1},
+		"monitoring": {},
+		"mix":        {},
+	} {
+		_, facts := s.read(t, promquery.Batch{Namespace: namespace}, week())
+		if diff := cmp.Diff(want, facts.Restarts); diff != "" {
+			t.Errorf("Restarts of %s (-want +got):\n%s", namespace, diff)
+		}
+	}
+	_, facts := s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{"crash-1"}}, week())
+	if want := map[promquery.Container]int{{Pod: "crash-1", Name: "app"}: 1}; !cmp.Equal(want, facts.Restarts) {
+		t.Errorf("Restarts of one pod = %v, want %v", facts.Restarts, want)
+	}
+}
+
+// testStabilityOfLongWindow reads more than a query may cover.
+func (s suite) testStabilityOfLongWindow(t *testing.T) {
+	w := week()
+	w.Length = 8*day - time.Hour
+	_, facts := s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{"web-1"}}, w)
+	c := promquery.Container{Pod: "web-1", Name: "app"}
+	want := promquery.Periods{Total: 10 * (8*86400 - 3600), Throttled: 10 * (0.2*(5*86400-3600) + 0.6*3*86400)}
+	if !cmp.Equal(want, facts.Throttling[c], closeTo(1e-3)) || facts.Restarts[c] != 3 {
+		t.Errorf("throttling %v, %d restarts; want %v and 3", facts.Throttling[c], facts.Restarts[c], want)
+	}
+}
+
+// breaking fails every query that holds its text.
+type breaking struct {
+	promquery.API
+	text string
+}
+
+func (b breaking) Query(ctx context.Context, q string, at time.Time, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
+	if strings.Contains(q, b.text) {
+		return nil, nil, nil, errors.New("disk on fire")
+	}
+	return b.API.Query(ctx, q, at, opts...)
+}
+
+// testBroken: a query that fails is a failed read, never nothing to tell.
+func (s suite) testBroken(t *testing.T) {
+	for text, want := range map[string]string{
+		"cfs_periods":         "reading throttling of namespace shop: disk on fire",
+		"throttled":           "reading throttling of namespace shop: disk on fire",
+		"changes(":            "reading restarts of namespace shop: disk on fire",
+		"clamp_min(":          "reading restarts of namespace shop: disk on fire",
+		"last_over_time(kube": "reading OOM kills of namespace shop: disk on fire",
+	} {
+		r := &promquery.Reader{API: breaking{s.api, text}}
+		if _, err := r.Read(t.Context(), promquery.Batch{Namespace: "shop"}, week(), func(promquery.Series) {}); err == nil || err.Error() != want {
+			t.Errorf("Read with a broken %q: %v, want %s", text, err, want)
+		}
+	}
+}
+
 func (s suite) testPods(t *testing.T) {
 	got, facts := s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{"web-0", "oom-1"}}, week())
 	for k := range got {
@@ -507,15 +602,20 @@ func (s suite) testQueries(t *testing.T) {
 	w := week()
 	w.Length = 90 * time.Minute
 	_, facts := s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{"web-1"}}, w)
-	want := []string{
-		`container_memory_working_set_bytes{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]`,
-		`container_cpu_usage_seconds_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]`,
+	want := gridQueries()
+	if s.raw != nil {
+		want = rawQueries()
 	}
-	if s.raw == nil {
-		want = gridQueries()
-	}
+	want = append(want, stabilityQueries()...)
 	if diff := cmp.Diff(want, facts.Queries); diff != "" {
 		t.Errorf("Queries (-want +got):\n%s", diff)
+	}
+}
+
+func rawQueries() []string {
+	return []string{
+		`container_memory_working_set_bytes{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]`,
+		`container_cpu_usage_seconds_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]`,
 	}
 }
 
@@ -525,6 +625,14 @@ func gridQueries() []string {
 		`max by (namespace, pod, container) (max_over_time(container_memory_working_set_bytes{namespace="shop",container!="",container!="POD",pod=~"web-1"}[30m]))`,
 		`max by (namespace, pod, container) (max_over_time(container_memory_working_set_bytes{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h]))`,
 		`max by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[5m]))`,
+	}
+}
+
+func stabilityQueries() []string {
+	return []string{
+		`max by (namespace, pod, container) (sum without (id, name, image) (increase(container_cpu_cfs_periods_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m])))`,
+		`max by (namespace, pod, container) (sum without (id, name, image) (increase(container_cpu_cfs_throttled_periods_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m])))`,
+		`max by (namespace, pod, container) (changes(kube_pod_container_status_restarts_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]))`,
 	}
 }
 
@@ -550,7 +658,8 @@ func (s suite) testDeadline(t *testing.T) {
 	}
 }
 
-// testRequests counts: a slice a day for either resource, a peaks query, and a look-up each for exported labels and OOM kills.
+// testRequests counts: a slice a day for either resource, a peaks query, a look-up each for exported labels of usage and of restarts
+// and for OOM kills, and one empty answer each where there are neither CPU limits nor kube-state-metrics.
 func (s suite) testRequests(t *testing.T) {
 	*s.api = counting{API: s.api.API}
 	if s.raw != nil {
@@ -558,8 +667,8 @@ func (s suite) testRequests(t *testing.T) {
 		return
 	}
 	s.read(t, promquery.Batch{Namespace: oddNamespace}, week())
-	if n := len(s.api.ranges); n != 7+1+7 || s.api.instant != 0 || s.api.lookedUps != 2 {
-		t.Errorf("%d range queries, %d instant queries, %d look-ups; want 15, 0, 2", n, s.api.instant, s.api.lookedUps)
+	if n := len(s.api.ranges); n != 7+1+7 || s.api.instant != 2 || s.api.lookedUps != 3 {
+		t.Errorf("%d range queries, %d instant queries, %d look-ups; want 15, 2, 3", n, s.api.instant, s.api.lookedUps)
 	}
 	*s.api = counting{API: s.api.API}
 	fine := recommender.Window{Until: until(), Length: day, Step: time.Second, RateWindow: 5 * time.Minute}

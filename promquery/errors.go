@@ -17,6 +17,7 @@ import (
 
 	"github.com/prometheus/client_golang/api"
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"golang.org/x/oauth2"
 )
 
 // ServerError is an answer that refuses a request.
@@ -34,6 +35,7 @@ func (e *ServerError) Error() string { return e.Text }
 type client struct {
 	api.Client
 	address string
+	secrets *secrets
 }
 
 // Do implements api.Client. With an error it still returns the response, whose status makes client_golang fall
@@ -79,9 +81,13 @@ func (c *client) transportError(ctx context.Context, err error) error {
 	if errors.As(err, &wrapped) {
 		err = wrapped.Err // the rest of it is the URL
 	}
+	var token *oauth2.RetrieveError
 	var network *net.OpError
 	var name *net.DNSError
 	switch {
+	case errors.As(err, &token): // its text holds the whole answer, which may repeat the credentials in any form
+		return fmt.Errorf("no token for %s: the oauth2 token_url answered %s: correct oauth2 in the --prometheus-config file", c.address,
+			strings.TrimSpace(token.Response.Status+" "+token.ErrorCode))
 	case isTLS(err):
 		return fmt.Errorf("no TLS connection to %s: %s: set tls_config in the --prometheus-config file, or correct --prometheus-url", c.address, oneLine(err.Error()))
 	case errors.Is(err, http.ErrSchemeMismatch):
@@ -103,7 +109,7 @@ func isTLS(err error) bool {
 
 // refusal is what an answer says that is no result.
 func (c *client) refusal(resp *http.Response, body []byte) error {
-	kind, said := words(resp, body)
+	kind, said := c.words(resp, body)
 	text := fmt.Sprintf("%s answered %s", c.address, statusText(resp.StatusCode))
 	if said != "" {
 		text += ": " + said
@@ -147,7 +153,7 @@ func isHTML(resp *http.Response, body []byte) bool {
 }
 
 // words are the server's own: Prometheus's errorType and error, or the beginning of what else it sent.
-func words(resp *http.Response, body []byte) (kind, said string) {
+func (c *client) words(resp *http.Response, body []byte) (kind, said string) {
 	var answer struct{ ErrorType, Error, Message string }
 	switch {
 	case json.Unmarshal(body, &answer) == nil && answer.Error+answer.Message != "":
@@ -158,13 +164,13 @@ func words(resp *http.Response, body []byte) (kind, said string) {
 		if answer.ErrorType != "" {
 			said = answer.ErrorType + ": " + said
 		}
-		return answer.ErrorType, excerpt(said)
+		return answer.ErrorType, c.secrets.excerpt(said)
 	case len(bytes.TrimSpace(body)) == 0:
 		return "", ""
 	case isHTML(resp, body):
 		return "", "an HTML page"
 	}
-	return "", excerpt(string(body))
+	return "", c.secrets.excerpt(string(body))
 }
 
 // excerpt is the beginning of a text, on one line.
@@ -199,7 +205,7 @@ func (h *HTTP) clean(ctx context.Context, err error) error {
 	}
 	var decoding *v1.Error
 	if errors.As(err, &decoding) {
-		return errors.New(h.secrets.hide(fmt.Sprintf("%s answered what is not a result of Prometheus's API: %s", h.address, excerpt(decoding.Msg))))
+		return fmt.Errorf("%s answered what is not a result of Prometheus's API: %s", h.address, h.secrets.excerpt(decoding.Msg))
 	}
 	return errors.New(h.secrets.hide(err.Error()))
 }

@@ -105,16 +105,16 @@ func (f *fixture) counter(cores float64) func(int) float64 {
 func constant(v float64) func(int) float64 { return func(int) float64 { return v } }
 
 // plainNames label a container as a kubelet's own metrics do, and exportedNames as a scrape without
-// honor_labels of a pod does.
+// honor_labels of pod api-1 does.
 func plainNames(namespace, pod string) func(string) []string {
 	return func(c string) []string { return []string{"namespace", namespace, "pod", pod, "container", c} }
 }
 
-func exportedNames(namespace, pod string) func(string) []string {
+func exportedNames(namespace string) func(string) []string {
 	return func(c string) []string {
 		return []string{
 			"namespace", "monitoring", "pod", "exporter-0", "container", "exporter",
-			"exported_namespace", namespace, "exported_pod", pod, "exported_container", c,
+			"exported_namespace", namespace, "exported_pod", "api-1", "exported_container", c,
 		}
 	}
 }
@@ -134,12 +134,14 @@ func newFixture() *fixture {
 	f.pod(-5*time.Hour, -3*time.Hour, plainNames("shop", "backup-3"), "dump", 70*mib)
 	f.pod(-1*day, 0, plainNames(oddNamespace, oddPod), oddContainer, 10*mib)
 	f.pod(-1*day, 0, plainNames(oddNamespace, "podX$^|xx"), oddContainer, 10*mib)
-	f.pod(-2*day, 0, exportedNames("exp", "api-1"), "api", 30*mib)
+	f.pod(-2*day, 0, exportedNames("exp"), "api", 30*mib)
 	f.pod(-4*day, -2*day, plainNames("mix", "api-1"), "api", 30*mib)
-	f.pod(-2*day-time.Minute, 0, exportedNames("mix", "api-1"), "api", 30*mib)
+	f.pod(-2*day-time.Minute, 0, exportedNames("mix"), "api", 30*mib)
 	f.pod(-1*day, 0, plainNames("monitoring", "exporter-0"), "exporter", 20*mib)
 	f.owners()
 	f.kills()
+	f.throttling()
+	f.restarts()
 	return f
 }
 
@@ -174,7 +176,7 @@ func (f *fixture) kills() {
 	const restarts = "kube_pod_container_status_restarts_total"
 	names := func(pod string) []string { return plainNames("shop", pod)("app") }
 	f.killed(names("oom-1"), -2*day, 0)
-	f.killed(exportedNames("exp", "api-1")("api"), -1*day, 4)
+	f.killed(exportedNames("exp")("api"), -1*day, 4)
 
 	// A restart for another reason is no kill, and nor is a kill before the window.
 	old := names("oom-old")
@@ -289,4 +291,45 @@ func (s *rawSeries) highest(w recommender.Window, out map[int]float64) {
 			out[k] = max(out[k], p.v)
 		}
 	}
+}
+
+const (
+	periods   = "container_cpu_cfs_periods_total"
+	throttled = "container_cpu_cfs_throttled_periods_total"
+)
+
+// quota adds the CPU periods of one life of a container, of which a share is throttled.
+func (f *fixture) quota(from, to time.Duration, share float64, names ...string) {
+	rising := func(each float64) func(int) float64 { return func(i int) float64 { return float64(i) * each } }
+	f.add(from, to, false, rising(300), periods, names...)
+	f.add(from, to, false, rising(300*share), throttled, names...)
+}
+
+// throttling is of web-1, which two jobs scrape and which was restarted: its cgroup has another id since. Its pod's
+// cgroup counts as well, and is not it. api-1 of the exporter is throttled by half.
+func (f *fixture) throttling() {
+	for _, job := range []string{"kubelet", "kubelet-2"} {
+		names := append(plainNames("shop", "web-1")("app"), "job", job)
+		f.quota(-8*day, -3*day, 0.2, append(names, "id", "/a")...)
+		f.quota(-3*day, 0, 0.6, append(names, "id", "/b")...)
+		f.quota(-8*day, 0, 1, append(plainNames("shop", "web-1")(""), "job", job, "id", "/pod")...)
+	}
+	f.quota(-8*day, -4*day, 0, append(plainNames("shop", "web-0")("app"), "id", "/c")...)
+	f.quota(-2*day, 0, 0.5, append(exportedNames("exp")("api"), "id", "/d")...)
+}
+
+// restarts is of web-1, which is scraped twice, and whose pod was replaced by one of the same name in between: its
+// count begins anew and nothing was restarted then. For a while nobody looked.
+func (f *fixture) restarts() {
+	const restarts = "kube_pod_container_status_restarts_total"
+	for _, replica := range []string{"a", "b"} {
+		old := append(plainNames("shop", "web-1")("app"), "uid", "old", "replica", replica)
+		f.state(-8*day, -6*day, 3, restarts, old...)
+		f.state(-6*day+time.Minute, -4*day, 5, restarts, old...)
+		next := append(plainNames("shop", "web-1")("app"), "uid", "new", "replica", replica)
+		f.state(-4*day+time.Minute, -3*day, 0, restarts, next...)
+		f.state(-3*day+time.Minute, -2*day, 1, restarts, next...)
+		f.state(-2*day+time.Hour, 0, 1, restarts, next...)
+	}
+	f.state(-8*day, 0, 7, restarts, plainNames("shop", "web-0")("app")...)
 }

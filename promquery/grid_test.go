@@ -234,6 +234,16 @@ func TestKills(t *testing.T) {
 		return tl
 	}
 	no := math.NaN()
+	since := func(before float64, values ...float64) timeline { // with a value from before the window
+		var tl timeline
+		tl.add(0, before)
+		for _, c := range line(values...).changes {
+			if !c.absent {
+				tl.add(c.point, c.value)
+			}
+		}
+		return tl
+	}
 	for name, c := range map[string]struct {
 		status status
 		want   []int
@@ -251,6 +261,9 @@ func TestKills(t *testing.T) {
 		"terminated before":   {status{restarts: line(0, 0), nowOOM: line(1, 1)}, nil},
 		"terminated, 0 first": {status{restarts: line(0, 0), nowOOM: line(0, 1)}, []int{2}},
 		"back-off counts one": {status{restarts: line(0, 0, 1), nowOOM: line(no, 1), lastOOM: line(no, no, 1)}, []int{3}},
+		"there before":        {status{restarts: since(1, no, 1, 1), lastOOM: line(no, 1, 1)}, nil},
+		"killed in a gap":     {status{restarts: since(0, no, 1, 1), lastOOM: line(no, 1, 1)}, []int{2}},
+		"ended before":        {status{restarts: line(no, 0), nowOOM: since(1, no, 1)}, nil},
 		"nothing":             {status{}, nil},
 	} {
 		var got []int

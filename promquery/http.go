@@ -37,7 +37,7 @@ type HTTP struct {
 	inner   *client
 	client  *http.Client
 	address string // without credentials
-	secrets secrets
+	secrets *secrets
 }
 
 var _ API = (*HTTP)(nil)
@@ -61,7 +61,7 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 		return nil, err
 	}
 	address.User = nil
-	httpClient, err := newClient(*cfg, address, header)
+	httpClient, err := newClient(*cfg, address, header, hidden)
 	if err != nil {
 		return nil, fmt.Errorf("reading --prometheus-config %s: %s", o.ConfigFile, hidden.hide(oneLine(err.Error())))
 	}
@@ -70,7 +70,7 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 		return nil, fmt.Errorf("invalid --prometheus-url %s", redact(address))
 	}
 	h := &HTTP{client: httpClient, address: redact(address), secrets: hidden}
-	h.inner = &client{Client: inner, address: h.address}
+	h.inner = &client{Client: inner, address: h.address, secrets: hidden}
 	h.api = v1.NewAPI(h.inner)
 	return h, nil
 }
@@ -99,7 +99,7 @@ func (h *HTTP) Series(ctx context.Context, matches []string, start, end time.Tim
 // cleaned are what a server remarks, without the credentials that it may repeat.
 func cleaned[L ~[]string](h *HTTP, remarks L) L {
 	for i, r := range remarks {
-		remarks[i] = excerpt(h.secrets.hide(r))
+		remarks[i] = h.secrets.excerpt(r)
 	}
 	return remarks
 }
@@ -137,13 +137,13 @@ func basicAuth(cfg *config.HTTPClientConfig, u *url.URL, file string) error {
 	return nil
 }
 
-// newClient makes the client that talks to the server at u.
-func newClient(cfg config.HTTPClientConfig, u *url.URL, header http.Header) (*http.Client, error) {
+// newClient makes the client that talks to the server at u, and learns what credentials it sends.
+func newClient(cfg config.HTTPClientConfig, u *url.URL, header http.Header, hidden *secrets) (*http.Client, error) {
 	c, err := config.NewClientFromConfig(cfg, userAgent, config.WithUserAgent(userAgent))
 	if err != nil {
 		return nil, err
 	}
-	c.Transport = withHeader{header, c.Transport}
+	c.Transport = withHeader{header, hidden, c.Transport}
 	if cfg.FollowRedirects {
 		c.CheckRedirect = func(next *http.Request, via []*http.Request) error { return followRedirect(next, via, u) }
 	}
@@ -164,18 +164,16 @@ func followRedirect(next *http.Request, via []*http.Request, u *url.URL) error {
 	return nil
 }
 
-// withHeader adds headers to each request.
+// withHeader adds headers to each request, and watches what is sent.
 type withHeader struct {
 	header http.Header
+	hidden *secrets
 	next   http.RoundTripper
 }
 
 // RoundTrip implements http.RoundTripper.
 func (w withHeader) RoundTrip(req *http.Request) (*http.Response, error) {
-	if len(w.header) == 0 {
-		return w.next.RoundTrip(req)
-	}
-	req = req.Clone(req.Context())
+	req = req.Clone(w.hidden.watch(req.Context()))
 	for name, values := range w.header {
 		if name == "Host" {
 			req.Host = values[0]

@@ -57,19 +57,34 @@ func (r *Reader) usageSeries(ctx context.Context, l *log, namespace string, w re
 // usageForms finds which labels hold the workload's names. Asking for exported ones costs an index look-up that
 // finds nothing wherever honor_labels is on.
 func (r *Reader) usageForms(ctx context.Context, l *log, namespace string, w recommender.Window) (forms, error) {
-	var matches []string
-	for _, metric := range []string{MemoryMetric, CPUMetric} {
-		matches = append(matches,
-			metric+"{"+equals("exported_namespace", namespace)+"}",
-			metric+"{"+equals("namespace", namespace)+`,exported_namespace!=""}`,
-			metric+"{"+equals("namespace", namespace)+`,exported_pod!=""}`)
-	}
-	exported, err := r.anySeries(ctx, w, matches)
+	exported, err := r.anyExported(ctx, namespace, w, MemoryMetric, CPUMetric)
 	if err != nil || !exported {
 		return forms{list: []form{plain}}, err
 	}
 	sets, err := r.usageSeries(ctx, l, namespace, w)
 	return formsOf(containersOf(sets)), err
+}
+
+// restartForms is usageForms for kube-state-metrics' restart counts.
+func (r *Reader) restartForms(ctx context.Context, l *log, namespace string, w recommender.Window) (forms, error) {
+	exported, err := r.anyExported(ctx, namespace, w, restartsMetric)
+	if err != nil || !exported {
+		return forms{list: []form{plain}}, err
+	}
+	sets, err := r.series(ctx, l, w, ofNamespace(namespace, restartsMetric))
+	return formsOf(sets), err
+}
+
+// anyExported says whether a metric has series of the namespace with exported labels.
+func (r *Reader) anyExported(ctx context.Context, namespace string, w recommender.Window, metrics ...string) (bool, error) {
+	var matches []string
+	for _, metric := range metrics {
+		matches = append(matches,
+			metric+"{"+equals("exported_namespace", namespace)+"}",
+			metric+"{"+equals("namespace", namespace)+`,exported_namespace!=""}`,
+			metric+"{"+equals("namespace", namespace)+`,exported_pod!=""}`)
+	}
+	return r.anySeries(ctx, w, matches)
 }
 
 // containersOf leaves out what is not a container's: cgroups of pods and nodes, and pause containers.

@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/rightsize/rightsize/recommender"
 )
@@ -73,7 +74,10 @@ func (rd *reading) podsWithKills(ctx context.Context) ([]string, error) {
 type status struct{ restarts, lastOOM, nowOOM, limit timeline }
 
 func (rd *reading) readKillGroup(ctx context.Context, s selection) error {
-	all := map[Container]*status{}
+	all, err := rd.readBefore(ctx, s)
+	if err != nil {
+		return err
+	}
 	for _, q := range []struct {
 		expr string
 		line func(*status) *timeline
@@ -93,6 +97,38 @@ func (rd *reading) readKillGroup(ctx context.Context, s selection) error {
 		}
 	}
 	return nil
+}
+
+// beforeRange is how far before the window readBefore looks.
+const beforeRange = 24 * time.Hour
+
+// readBefore reads what kube-state-metrics last said before the window, as its point 0. Without it a container
+// that shows first after a gap, since nobody scraped when the window began, would look like a new one that has
+// just been killed: the reason of a kill stays, and each run would raise the limit once more.
+func (rd *reading) readBefore(ctx context.Context, s selection) (map[Container]*status, error) {
+	all := map[Container]*status{}
+	last := func(selector string) string {
+		return "last_over_time(" + selector + "[" + promDuration(beforeRange) + "])"
+	}
+	for _, q := range []struct {
+		expr string
+		line func(*status) *timeline
+	}{
+		{s.maxBy(last, restartsMetric), func(st *status) *timeline { return &st.restarts }},
+		{s.maxBy(last, reasonMetric, oomKilled), func(st *status) *timeline { return &st.nowOOM }},
+	} {
+		values, err := rd.readVector(ctx, q.expr, rd.window.Start())
+		if err != nil {
+			return nil, err
+		}
+		for c, v := range values {
+			if all[c] == nil {
+				all[c] = &status{}
+			}
+			q.line(all[c]).add(0, v)
+		}
+	}
+	return all, nil
 }
 
 // limits is an expression of memory limits in bytes, as either version of kube-state-metrics has them.
@@ -147,7 +183,7 @@ func (st *status) kills(pod string, w recommender.Window) []recommender.OOMKill 
 const maxKillsAtOnce = 1000
 
 // killsAt is how many kills a change of the restart count stands for. A container that is first seen inside the
-// window, already restarted, is new, and was killed once at least.
+// window, already restarted, is new, and was killed once at least; one that was there before has a point 0.
 func (st *status) killsAt(c change, known bool, before float64) int {
 	switch {
 	case known && c.value > before:

@@ -68,6 +68,9 @@ type Facts struct {
 	Peaks    map[Container]recommender.Peak      // of memory, over every raw sample
 	Runs     map[Container]Run                   // of those in Batch.Runs that are too short for the grid
 	OOMKills map[Container][]recommender.OOMKill // in order of time
-	Queries  []string                            // the PromQL that was asked, in order; of raw samples what would give them
-	Warnings []string                            // Prometheus's own
+	// Restarts counts those in the window. A container that kube-state-metrics said nothing of is not there.
+	Restarts   map[Container]int
+	Throttling map[Container]Periods // of those with a CPU limit
+	Queries    []string              // the PromQL that was asked, in order; of raw samples what would give them
+	Warnings   []string              // Prometheus's own
 }

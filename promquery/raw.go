@@ -60,7 +60,7 @@ const (
 	lookback = 5 * time.Minute
 )
 
-// readRaw reads everything but OOM kills from raw samples. Memory comes first, for it tells which runs are short.
+// readRaw reads what containers used from raw samples. Memory comes first, for it tells which runs are short.
 func (rd *reading) readRaw(ctx context.Context, s selection) error {
 	short, err := rd.readRawMemory(ctx, s)
 	if err != nil {

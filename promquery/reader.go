@@ -43,6 +43,9 @@ func (r *Reader) Read(ctx context.Context, b Batch, w recommender.Window, visit 
 		Peaks:    map[Container]recommender.Peak{},
 		Runs:     map[Container]Run{},
 		OOMKills: map[Container][]recommender.OOMKill{},
+
+		Restarts:   map[Container]int{},
+		Throttling: map[Container]Periods{},
 	}}
 	err := rd.read(ctx)
 	rd.facts.Queries, rd.facts.Warnings = rd.log.queries.list, rd.log.warnings.list
@@ -59,7 +62,8 @@ type reading struct {
 	facts  Facts
 	log    log
 
-	scratch scratch
+	stateForms forms // of kube-state-metrics' restart counts
+	scratch    scratch
 }
 
 func (rd *reading) read(ctx context.Context) error {
@@ -70,6 +74,9 @@ func (rd *reading) read(ctx context.Context) error {
 	if rd.forms, err = rd.reader.usageForms(ctx, &rd.log, rd.batch.Namespace, rd.window); err != nil {
 		return rd.wrap("labels", err)
 	}
+	if rd.stateForms, err = rd.reader.restartForms(ctx, &rd.log, rd.batch.Namespace, rd.window); err != nil {
+		return rd.wrap("labels of restarts", err)
+	}
 	for _, pods := range rd.groups() {
 		if err := rd.readUsage(ctx, pods); err != nil {
 			return err
@@ -78,11 +85,14 @@ func (rd *reading) read(ctx context.Context) error {
 	return rd.wrap("OOM kills", rd.readKills(ctx))
 }
 
-// readUsage reads everything but OOM kills. Memory comes first, for it tells which runs are short.
+// readUsage reads everything of some pods but OOM kills. Memory comes first, for it tells which runs are short.
 func (rd *reading) readUsage(ctx context.Context, pods []string) error {
 	s := selection{rd.batch.Namespace, pods, rd.forms}
 	if rd.reader.Raw != nil {
-		return rd.readRaw(ctx, s)
+		if err := rd.readRaw(ctx, s); err != nil {
+			return err
+		}
+		return rd.readStability(ctx, s)
 	}
 	held, err := rd.readMemory(ctx, s)
 	if err != nil {
@@ -97,7 +107,18 @@ func (rd *reading) readUsage(ctx context.Context, pods []string) error {
 	if err := rd.readCPU(ctx, s, short); err != nil {
 		return rd.wrap("cpu", err)
 	}
-	return rd.wrap("cpu of short runs", rd.readRuns(ctx, short))
+	if err := rd.readRuns(ctx, short); err != nil {
+		return rd.wrap("cpu of short runs", err)
+	}
+	return rd.readStability(ctx, s)
+}
+
+// readStability reads what happened to the containers besides what they used.
+func (rd *reading) readStability(ctx context.Context, s selection) error {
+	if err := rd.readThrottling(ctx, s); err != nil {
+		return rd.wrap("throttling", err)
+	}
+	return rd.wrap("restarts", rd.readRestarts(ctx, s))
 }
 
 func (rd *reading) wrap(what string, err error) error {

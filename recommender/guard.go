@@ -17,10 +17,13 @@ type Guard struct {
 // The names of the guards, which are also the codes of their notes.
 const (
 	GuardTooLittleData      = "too-little-data"
+	GuardAutoscaled         = "autoscaled"
 	GuardObservedPeak       = "observed-peak"
 	GuardOOMKilled          = "oom-killed"
+	GuardRuntimeHeap        = "runtime-heap"
 	GuardFloor              = "floor"
 	GuardRequestWithinLimit = "request-within-limit"
+	GuardLimitRange         = "limit-range"
 )
 
 // The codes of the notes that no guard leaves.
@@ -36,10 +39,13 @@ const (
 func AllGuards() []Guard {
 	return []Guard{
 		{GuardTooLittleData, "gives no advice for a container with less than --min-coverage of the window, or a Job or CronJob with fewer than 3 runs", tooLittleData},
+		{GuardAutoscaled, "keeps a request that a HorizontalPodAutoscaler measures use against (--hpa)", autoscaled},
 		{GuardObservedPeak, "keeps a memory limit at or above the highest sample seen", observedPeak},
 		{GuardOOMKilled, "keeps a memory limit at or above 1.2 x the limit at which the container was OOM killed", oomKilled},
+		{GuardRuntimeHeap, "keeps a memory limit from dropping below what the settings of a JVM, Node.js or Go let it take", runtimeHeap},
 		{GuardFloor, "keeps every value at or above 10m of CPU and 16Mi of memory", floor},
 		{GuardRequestWithinLimit, "keeps a request at or below its limit, which Kubernetes insists on", requestWithinLimit},
+		{GuardLimitRange, "keeps every value within what the LimitRanges of the namespace allow", limitRange},
 	}
 }
 

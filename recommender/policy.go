@@ -15,6 +15,8 @@ type Policy struct {
 	MinCoverage time.Duration         // of the window, below which too-little-data gives no advice
 	MinRuns     int                   // of a Job or CronJob, likewise
 	Floor       [NumResources]float64 // cores and bytes, below which floor lets no value go
+
+	HPA HPAMode // what autoscaled does
 }
 
 // DefaultPolicy is P50 requests and P99 x 1.2 limits for both resources, with every guard.

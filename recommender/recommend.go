@@ -6,7 +6,7 @@ import (
 )
 
 // Recommend applies the policy's rules to what was seen of a container, and its guards to what the rules
-// gave. A resource without samples gets no advice, whatever its rules.
+// gave, and notes what else was seen that bears on them. A resource without samples gets no advice, whatever its rules.
 func Recommend(c Container, h History, p Policy) Recommendation {
 	j := judgement{container: c, history: h, policy: p}
 	for r := range NumResources {
@@ -17,8 +17,16 @@ func Recommend(c Container, h History, p Policy) Recommendation {
 	}
 	for r := range NumResources {
 		j.noteRefusal(r)
+		j.noteOutsideRange(r)
+		j.noteResizers(r)
 	}
-	rec := Recommendation{Container: c, Advice: j.advice, OOMKills: h.OOMKills, Runs: h.Runs}
+	j.noteHeapFollows()
+	for _, o := range observations() {
+		o.look(&j)
+	}
+	rec := Recommendation{
+		Container: c, Advice: j.advice, OOMKills: h.OOMKills, Runs: h.Runs, Restarts: h.Restarts, Throttling: h.Throttling,
+	}
 	for r := range NumResources {
 		rec.Evidence[r] = h.Usage[r].summarize()
 	}

@@ -136,6 +136,9 @@ type Container struct {
 	// active pods of a Job, 0 for a CronJob. UnknownReplicas where the declaration does not say (a
 	// DaemonSet in a manifest).
 	Replicas int
+
+	Facts Facts // what is declared around it
+	Heap  Heap  // of the runtime in it, where the template sets it
 }
 
 // UnknownReplicas stands in Container.Replicas where a declaration cannot say.
@@ -248,6 +251,25 @@ type History struct {
 	Runs, RunsUnmeasured int
 
 	OOMKills []OOMKill // in order of time
+
+	Restarts   *int // in the window, all pods together; nil where nobody counted
+	Throttling Throttling
+
+	// Pods is what each pod used. Its samples together are those of Usage; what needs them is not looked for
+	// where there are none.
+	Pods [NumResources][]PodUsage
+}
+
+// Throttling counts the CPU periods of 100 ms in which the pods wanted to run, and those of them in which their
+// limit stopped them. The zero Throttling is of containers without a CPU limit, or without the metrics.
+type Throttling struct{ Periods, Throttled float64 }
+
+// Share is the share of periods that were throttled, and whether there were any.
+func (t Throttling) Share() (share float64, ok bool) {
+	if t.Periods <= 0 {
+		return 0, false
+	}
+	return t.Throttled / t.Periods, true
 }
 
 // Note says one thing about a recommendation: which guard changed what and why, or what is missing.
@@ -270,6 +292,9 @@ type Recommendation struct {
 	Evidence [NumResources]Evidence
 	OOMKills []OOMKill
 	Runs     int // of a Job or a CronJob
+
+	Restarts   *int // in the window, all pods together; nil where nobody counted
+	Throttling Throttling
 }
 
 // Evidence is a summary of a Usage: counts, the usual percentiles and the peak, in cores or bytes.

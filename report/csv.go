@@ -17,6 +17,7 @@ func csvColumns() []string {
 		"namespace", "kind", "workload", "container", "resource", "replicas", "status",
 		"request_now", "request_formula", "request", "limit_now", "limit_formula", "limit",
 		"mean", "p50", "p90", "p95", "p99", "peak", "samples", "coverage_seconds", "pods", "notes", "error", "severity",
+		"restarts", "throttled_share",
 	}
 }
 
@@ -60,7 +61,20 @@ func csvRow(item scan.Item, r recommender.Resource, least recommender.Significan
 	if item.Err != nil {
 		failed = recommender.Printable(item.Err.Error())
 	}
-	return append(row, failed, strconv.Itoa(wholeSeverity(Severity(item, r, least))))
+	row = append(row, failed, strconv.Itoa(wholeSeverity(Severity(item, r, least))))
+	return append(row, csvStability(item, r)...)
+}
+
+// csvStability is empty where nobody counted, and for what only CPU has.
+func csvStability(item scan.Item, r recommender.Resource) []string {
+	restarts, throttled := "", ""
+	if item.Restarts != nil {
+		restarts = strconv.Itoa(*item.Restarts)
+	}
+	if share, ok := throttledShare(item, r); ok {
+		throttled = csvNumber(share)
+	}
+	return []string{restarts, throttled}
 }
 
 func csvValue(v recommender.Value) string {

@@ -23,6 +23,7 @@ func writeMarkdown(w io.Writer, r Report, _ Options) error {
 		markdownGate(&b, t)
 		markdownNotes(&b, t)
 	}
+	markdownWarnings(&b, r)
 	_, err := io.WriteString(w, b.String())
 	return err
 }
@@ -74,6 +75,16 @@ func markdownGate(b *strings.Builder, t table) {
 		for _, trip := range trips {
 			fmt.Fprintf(b, "  - %s\n", markdown(trip.String()))
 		}
+	}
+}
+
+func markdownWarnings(b *strings.Builder, r Report) {
+	if len(r.Warnings) == 0 {
+		return
+	}
+	b.WriteString("\n## Warnings\n\n")
+	for _, w := range r.Warnings {
+		fmt.Fprintf(b, "- %s\n", markdown(w))
 	}
 }
 

@@ -2,8 +2,10 @@
 package report
 
 import (
+	"fmt"
 	"io"
 	"slices"
+	"strings"
 
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/scan"
@@ -18,6 +20,7 @@ type Report struct {
 	Ownership scan.Ownership
 	Queries   []string
 	Warnings  []string
+	Unlisted  []string // kinds that may not be listed, as RBAC writes them: their containers are missing
 
 	Least recommender.Significance // which changes are worth making
 	View  View                     // what formats show of the items
@@ -70,6 +73,22 @@ func (r Report) Failures() []Failure {
 		failures[i].Containers++
 	}
 	return failures
+}
+
+// Incomplete says in a few words what the report lacks that it should have; it is empty where that is nothing.
+func (r Report) Incomplete() string {
+	var lacks []string
+	failed := 0
+	for _, f := range r.Failures() {
+		failed += f.Containers
+	}
+	if failed > 0 {
+		lacks = append(lacks, fmt.Sprintf("it lacks %s of %d", recommender.Count(failed, "container"), len(r.Items)))
+	}
+	if len(r.Unlisted) > 0 {
+		lacks = append(lacks, "not allowed to list "+strings.Join(r.Unlisted, ", "))
+	}
+	return strings.Join(lacks, "; ")
 }
 
 // Failure is one error and the number of containers that have no recommendation for it.

@@ -66,6 +66,8 @@ func sample() Report {
 	small := history(0.001, 5*mi)
 	killed := history(0.2, 200*mi)
 	killed.OOMKills = []recommender.OOMKill{{Pod: "api-1", At: until().Add(-50 * time.Hour), Limit: 256 * mi}, {Pod: "api-1", At: until().Add(-49 * time.Hour)}}
+	restarts := 3
+	killed.Restarts, killed.Throttling = &restarts, recommender.Throttling{Periods: 6_048_000, Throttled: 846_720}
 	young := history(0.1, 100*mi)
 	for r := range recommender.NumResources {
 		young.Usage[r].Covered = 3 * time.Hour

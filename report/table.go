@@ -44,6 +44,7 @@ func (t table) write(w io.Writer) error {
 		}
 		t.summary(&b)
 		t.notes(&b)
+		t.warnings(&b)
 	}
 	_, err := io.WriteString(w, b.String())
 	return err
@@ -80,7 +81,7 @@ func (t table) header() []cell {
 		row = append(plain("NAMESPACE"), row...)
 	}
 	if t.wide {
-		row = append(row, plain("P50", "P99", "PEAK", "SAMPLES", "COVERAGE", "PODS")...)
+		row = append(row, plain("P50", "P99", "PEAK", "SAMPLES", "COVERAGE", "PODS", "RESTARTS", "THROTTLED")...)
 	}
 	if t.View.Sort == BySeverity {
 		row = append(row, plain("SEVERITY")...)
@@ -98,6 +99,7 @@ func (t table) row(item scan.Item, r recommender.Resource) []cell {
 	row = append(row, diff(r, quantity(r, spec.Limit), spec.Limit, advice.Limit)...)
 	if t.wide {
 		row = append(row, plain(t.evidence(item, r)...)...)
+		row = append(row, plain(stability(item, r)...)...)
 	}
 	if t.View.Sort == BySeverity {
 		row = append(row, cell{text: t.severity(item, r), right: true})
@@ -189,6 +191,18 @@ func (t table) evidence(item scan.Item, r recommender.Resource) []string {
 		r.Approximate(e.P50), r.Approximate(e.P99), r.Approximate(e.Peak.Value),
 		fmt.Sprint(e.Samples), fmt.Sprintf("%.0f%%", coverage), fmt.Sprint(e.Pods),
 	}
+}
+
+// stability is the restarts of all pods, and of CPU the share of its periods that were throttled.
+func stability(item scan.Item, r recommender.Resource) []string {
+	restarts, throttled := "-", "-"
+	if item.Restarts != nil {
+		restarts = strconv.Itoa(*item.Restarts)
+	}
+	if share, ok := throttledShare(item, r); ok {
+		throttled = fmt.Sprintf("%.0f%%", 100*share)
+	}
+	return []string{restarts, throttled}
 }
 
 func codes(item scan.Item, r recommender.Resource) cell {
@@ -309,6 +323,17 @@ func (t table) notes(b *strings.Builder) {
 			return
 		}
 		fmt.Fprintf(b, "  %s: %s\n", e.who(t.wide), e.text)
+	}
+}
+
+// warnings stand where they are seen last, and in what is kept of a run whose standard error nobody kept.
+func (t table) warnings(b *strings.Builder) {
+	if len(t.Warnings) == 0 {
+		return
+	}
+	b.WriteString("\nWarnings:\n")
+	for _, w := range t.Warnings {
+		fmt.Fprintf(b, "  %s\n", recommender.Printable(w))
 	}
 }
 

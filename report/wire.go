@@ -27,6 +27,7 @@ type wireReport struct {
 	Containers    []wireContainer      `json:"containers"`
 	Queries       []string             `json:"queries"`
 	Warnings      []string             `json:"warnings"`
+	Unlisted      []string             `json:"unlisted"` // kinds whose containers are missing, for want of a permission
 }
 
 type wireSource struct {
@@ -80,6 +81,7 @@ type wireContainer struct {
 	OOMKills  []wireKill              `json:"oomKills,omitempty"`
 	Error     string                  `json:"error,omitempty"`
 	Resources map[string]wireResource `json:"resources"`
+	Restarts  *int                    `json:"restarts,omitempty"` // absent where nobody counted
 }
 
 type wireKill struct {
@@ -127,6 +129,9 @@ type wireEvidence struct {
 	P95             float64   `json:"p95"`
 	P99             float64   `json:"p99"`
 	Peak            *wirePeak `json:"peak,omitempty"`
+
+	// ThrottledShare is of CPU alone, 0 to 1; absent where no periods were seen.
+	ThrottledShare *float64 `json:"throttledShare,omitempty"`
 }
 
 type wirePeak struct {
@@ -168,6 +173,7 @@ func toWire(r Report) wireReport {
 		Containers: make([]wireContainer, 0, len(r.Items)),
 		Queries:    orEmpty(r.Queries),
 		Warnings:   orEmpty(r.Warnings),
+		Unlisted:   orEmpty(r.Unlisted),
 	}
 	totals := r.Totals()
 	for _, res := range r.View.Resources() {
@@ -205,7 +211,7 @@ func policyToWire(p recommender.Policy) wirePolicy {
 func itemToWire(item scan.Item, report Report) wireContainer {
 	out := wireContainer{
 		Cluster: item.ID.Cluster, Namespace: item.ID.Namespace, Kind: item.ID.Kind, Workload: item.ID.Workload,
-		Container: item.ID.Container, Runs: item.Runs, Resources: make(map[string]wireResource),
+		Container: item.ID.Container, Runs: item.Runs, Resources: make(map[string]wireResource), Restarts: item.Restarts,
 	}
 	if item.Replicas != recommender.UnknownReplicas {
 		out.Replicas = &item.Replicas
@@ -233,10 +239,21 @@ func resourceToWire(item scan.Item, r recommender.Resource, least recommender.Si
 		Evidence:    evidenceToWire(item.Evidence[r]),
 		Severity:    wholeSeverity(Severity(item, r, least)),
 	}
+	if share, ok := throttledShare(item, r); ok {
+		out.Evidence.ThrottledShare = &share
+	}
 	for _, n := range advice.Notes {
 		out.Notes = append(out.Notes, wireNote(n))
 	}
 	return out
+}
+
+// throttledShare is of CPU alone.
+func throttledShare(item scan.Item, r recommender.Resource) (share float64, ok bool) {
+	if r != recommender.CPU {
+		return 0, false
+	}
+	return item.Throttling.Share()
 }
 
 func boundsToWire(r recommender.Resource, b recommender.Bounds) wireBounds {

@@ -2,6 +2,8 @@ package scan
 
 import (
 	"fmt"
+	"maps"
+	"math"
 	"math/bits"
 	"slices"
 	"strings"
@@ -16,6 +18,7 @@ import (
 type pool struct {
 	window   recommender.Window
 	match    map[string]workload.Match
+	owners   recommender.Owners
 	declared map[key]bool
 	entries  map[key]*entry                   // of the containers that are asked for
 	strays   map[string]map[workload.Ref]bool // container that no template declares -> where it ran
@@ -30,15 +33,17 @@ type key struct {
 type entry struct {
 	usage      [recommender.NumResources]recommender.Usage
 	covered    [recommender.NumResources][]uint64 // a bit a grid point
-	pods       [recommender.NumResources]map[string]bool
+	pods       [recommender.NumResources]map[string]*recommender.PodUsage
 	runs       map[string]bool // the runs, by name, with a sample in the window
 	unmeasured map[string]bool // those of them that no CPU rate could be taken of
 	kills      []recommender.OOMKill
+	restarts   map[string]int // by pod; those that were counted
+	throttling recommender.Throttling
 }
 
 func newPool(w recommender.Window, b batch, p *pods) *pool {
 	h := &pool{
-		window: w, match: p.match, declared: p.declared,
+		window: w, match: p.match, owners: p.index.Owners, declared: p.declared,
 		entries: make(map[key]*entry), strays: make(map[string]map[workload.Ref]bool),
 	}
 	for _, c := range b.containers {
@@ -51,12 +56,22 @@ func newPool(w recommender.Window, b batch, p *pods) *pool {
 }
 
 func newEntry(w recommender.Window) *entry {
-	e := &entry{runs: make(map[string]bool), unmeasured: make(map[string]bool)}
+	e := &entry{runs: make(map[string]bool), unmeasured: make(map[string]bool), restarts: make(map[string]int)}
 	for r := range recommender.NumResources {
 		e.covered[r] = make([]uint64, (w.Points()+63)/64)
-		e.pods[r] = make(map[string]bool)
+		e.pods[r] = make(map[string]*recommender.PodUsage)
 	}
 	return e
+}
+
+// pod is where a pod's samples of a resource are kept. They stay apart until history pools them.
+func (e *entry) pod(r recommender.Resource, name string) *recommender.PodUsage {
+	p := e.pods[r][name]
+	if p == nil {
+		p = &recommender.PodUsage{Pod: name}
+		e.pods[r][name] = p
+	}
+	return p
 }
 
 // findStrays notes which of a pod's containers nobody declared.
@@ -88,9 +103,8 @@ func (h *pool) addSeries(s promquery.Series) {
 		return
 	}
 	u := &e.usage[s.Resource]
-	u.Add(s.Values...)
 	e.runs[h.match[s.Pod].Run] = true
-	e.pods[s.Resource][s.Pod] = true
+	h.addToPod(e.pod(s.Resource, s.Pod), s)
 	covered := s.Covered
 	if covered == nil {
 		covered = s.Points
@@ -106,6 +120,24 @@ func (h *pool) addSeries(s promquery.Series) {
 			// The peak of CPU is a rate, known to its window.
 			u.Peak = higher(u.Peak, recommender.Peak{Value: s.Values[i], Pod: s.Pod, At: h.window.Time(k), Within: h.window.RateWindow + s.Within})
 		}
+	}
+}
+
+// addToPod adds the samples as they are: what is not finite is sorted out when they are pooled.
+func (h *pool) addToPod(p *recommender.PodUsage, s promquery.Series) {
+	p.Samples = append(p.Samples, s.Values...)
+	if len(s.Points) == 0 {
+		return
+	}
+	first, last := h.window.Time(s.Points[0]), h.window.Time(s.Points[len(s.Points)-1])
+	if p.First.IsZero() || first.Before(p.First) {
+		p.First = first
+	}
+	if last.After(p.Last) {
+		p.Last = last
+	}
+	if s.Resource == recommender.Memory {
+		p.Lows = h.window.Lows(p.Lows, s.Points, s.Values)
 	}
 }
 
@@ -138,6 +170,17 @@ func (h *pool) addFacts(f promquery.Facts) {
 			e.kills = append(e.kills, kills...)
 		}
 	}
+	for c, n := range f.Restarts {
+		if e := h.entry(c.Pod, c.Name); e != nil {
+			e.restarts[c.Pod] = n
+		}
+	}
+	for c, t := range f.Throttling {
+		if e := h.entry(c.Pod, c.Name); e != nil {
+			e.throttling.Periods += t.Total
+			e.throttling.Throttled += t.Throttled
+		}
+	}
 }
 
 // addShortRun adds a run that the grid cannot show: its memory is its peak, its CPU the mean over the run.
@@ -145,23 +188,24 @@ func (e *entry) addShortRun(pod, name string, run promquery.Run, peak recommende
 	// A run is counted by its samples: labels alone may be those of one that ended before the window.
 	e.runs[name] = true
 	if peak.Pod != "" {
-		e.usage[recommender.Memory].Add(peak.Value)
-		e.pods[recommender.Memory][pod] = true
+		p := e.pod(recommender.Memory, pod)
+		p.Samples = append(p.Samples, peak.Value)
 	}
 	if !run.Measured {
 		e.unmeasured[name] = true
 		return
 	}
 	u := &e.usage[recommender.CPU]
-	u.Add(run.CPU)
-	e.pods[recommender.CPU][pod] = true
+	p := e.pod(recommender.CPU, pod)
+	p.Samples = append(p.Samples, run.CPU)
 	u.Peak = higher(u.Peak, recommender.Peak{Value: run.CPU, Pod: pod, At: peak.At, Within: peak.Within})
 }
 
-// history is what was gathered for the container, ready for Recommend. The zero History is nothing.
+// history is what was gathered for the container, ready for Recommend. The zero History is nothing. It can be had
+// once: the pool lets go of the samples, so that no more than one container's are in memory twice.
 func (h *pool) history(id recommender.ID) recommender.History {
 	e := h.entries[key{ref(id), id.Container}]
-	out := recommender.History{OOMKills: e.kills}
+	out := recommender.History{OOMKills: e.kills, Throttling: e.throttling, Restarts: e.allRestarts()}
 	slices.SortFunc(out.OOMKills, func(a, b recommender.OOMKill) int {
 		if c := a.At.Compare(b.At); c != 0 {
 			return c
@@ -173,12 +217,63 @@ func (h *pool) history(id recommender.ID) recommender.History {
 	}
 	for r := range recommender.NumResources {
 		u := e.usage[r]
-		u.Sort()
 		u.Pods = len(e.pods[r])
+		out.Pods[r] = h.takePods(e, r, &u)
 		u.Covered = h.window.Step * time.Duration(ones(e.covered[r]))
 		out.Usage[r] = u
 	}
 	return out
+}
+
+// takePods pools the pods' samples into u, and gives each pod's own, in order of their names.
+func (h *pool) takePods(e *entry, r recommender.Resource, u *recommender.Usage) []recommender.PodUsage {
+	total := 0
+	for _, p := range e.pods[r] {
+		total += len(p.Samples)
+	}
+	u.Samples = make([]float64, 0, total)
+	var out []recommender.PodUsage
+	for _, name := range slices.Sorted(maps.Keys(e.pods[r])) {
+		p := *e.pods[r][name]
+		u.Add(p.Samples...)
+		p.Samples = slices.DeleteFunc(p.Samples, notFinite)
+		slices.Sort(p.Samples)
+		p.Covered = time.Duration(len(p.Samples)) * h.window.Step
+		p.Generation, p.Restarts = h.generation(name), e.restarts[name]
+		out = append(out, p)
+	}
+	e.pods[r] = nil
+	u.Sort()
+	return out
+}
+
+func notFinite(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
+
+// generation is the ReplicaSet of a Deployment's pod, which is one for each revision of its template. Of other kinds
+// nothing recorded tells the revision.
+func (h *pool) generation(pod string) string {
+	if h.match[pod].Ref.Kind != "Deployment" {
+		return ""
+	}
+	if o := h.owners.Pods[pod]; o.Kind == "ReplicaSet" {
+		return o.Name
+	}
+	if i := strings.LastIndexByte(pod, '-'); i > 0 {
+		return pod[:i]
+	}
+	return ""
+}
+
+// allRestarts is nil where none of the pods' were counted.
+func (e *entry) allRestarts() *int {
+	if len(e.restarts) == 0 {
+		return nil
+	}
+	total := 0
+	for _, n := range e.restarts {
+		total += n
+	}
+	return &total
 }
 
 func ones(set []uint64) (n int) {

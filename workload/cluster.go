@@ -10,6 +10,7 @@ import (
 	"k8s.io/apimachinery/pkg/api/meta"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/runtime"
+	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/pager"
 )
@@ -17,7 +18,7 @@ import (
 // pageSize is how many objects are asked for at a time, as kubectl does.
 const pageSize = 500
 
-// ForbiddenError says that nothing at all may be listed, and what to grant.
+// ForbiddenError says that no workloads may be listed, and what to grant.
 type ForbiddenError struct {
 	Namespace string   // empty for all
 	Resources []string // with their API groups: "cronjobs.batch"
@@ -38,25 +39,28 @@ func within(namespace string) string {
 }
 
 // List reads the workloads of a namespace, or of all with "". A kind that may not be listed is left out
-// with a warning; if none may, the error is a *ForbiddenError. A namespace that does not exist is a
+// with a warning. If no kind of controller may, and nothing else is there, the error is a *ForbiddenError: all
+// that there is may be hidden. A namespace that does not exist is a
 // *NotFoundError.
 func List(ctx context.Context, client kubernetes.Interface, namespace string) (*Inventory, error) {
 	inv := &Inventory{}
-	denied := &ForbiddenError{Namespace: namespace}
+	seen := false // that a kind of controller may be listed
 	for _, k := range kinds() {
 		err := inv.list(ctx, lister(client, namespace, k.name))
 		switch {
 		case apierrors.IsForbidden(err):
-			denied.Resources = append(denied.Resources, k.groupResource())
+			inv.Unlisted = append(inv.Unlisted, k.groupResource())
 			inv.Warnings = append(inv.Warnings, fmt.Sprintf(
 				"not allowed to list %s %s: %ss are left out; grant list on %[1]s",
 				k.groupResource(), within(namespace), k.name))
 		case err != nil:
 			return nil, fmt.Errorf("listing %s %s: %w", k.resource, within(namespace), err)
+		case !k.mostlyOwned():
+			seen = true
 		}
 	}
-	if len(denied.Resources) == len(kinds()) {
-		return nil, denied
+	if !seen && len(inv.Workloads) == 0 {
+		return nil, &ForbiddenError{Namespace: namespace, Resources: inv.Unlisted}
 	}
 	if namespace != metav1.NamespaceAll && len(inv.Workloads)+inv.Skipped == 0 {
 		if err := exists(ctx, client, namespace); err != nil {
@@ -67,35 +71,46 @@ func List(ctx context.Context, client kubernetes.Interface, namespace string) (*
 	return inv, nil
 }
 
-// list reads one kind, page by page, and keeps of each object only what is needed of it.
+// list reads one kind and keeps of each object only what is needed of it.
 func (inv *Inventory) list(ctx context.Context, page pager.ListPageFunc) error {
-	seen := map[Ref]bool{}
-	visit := func(obj runtime.Object) error {
-		w, ok := declared(obj, true)
-		switch {
-		case !ok:
-			inv.Skipped++
-		case !seen[w.Ref]:
-			seen[w.Ref] = true
+	return eachListed(ctx, page, func(obj runtime.Object) error {
+		if w, ok := declared(obj, true); ok {
 			inv.Workloads = append(inv.Workloads, w)
+		} else {
+			inv.Skipped++
 		}
 		return nil
+	})
+}
+
+// eachListed visits each object once, page by page.
+func eachListed(ctx context.Context, page pager.ListPageFunc, visit func(runtime.Object) error) error {
+	seen := map[types.NamespacedName]bool{}
+	once := func(obj runtime.Object) error {
+		o, err := meta.Accessor(obj)
+		if err != nil {
+			return err
+		}
+		name := types.NamespacedName{Namespace: o.GetNamespace(), Name: o.GetName()}
+		if seen[name] {
+			return nil
+		}
+		seen[name] = true
+		return visit(obj)
 	}
-	skipped := inv.Skipped
 	p := pager.New(page)
 	p.PageSize, p.PageBufferSize = pageSize, 1
-	err := p.EachListItem(ctx, metav1.ListOptions{Limit: pageSize}, visit)
+	err := p.EachListItem(ctx, metav1.ListOptions{Limit: pageSize}, once)
 	if !apierrors.IsResourceExpired(err) {
 		return err
 	}
 	// The continue token outlived the server's history. Start again without pages, as client-go's pager
 	// does when it keeps whole lists; what was seen already is not taken twice.
-	inv.Skipped = skipped
 	all, err := page(ctx, metav1.ListOptions{})
 	if err != nil {
 		return err
 	}
-	return meta.EachListItem(all, visit)
+	return meta.EachListItem(all, once)
 }
 
 // lister asks for one page of a kind.

@@ -124,6 +124,19 @@ func TestListForbidden(t *testing.T) {
 	if got, want := refs(inv.Workloads), "replicaset/bare statefulset/db job/once deployment/web"; got != want {
 		t.Errorf("workloads %s, want %s", got, want)
 	}
+	for ref, want := range map[string][]string{"": {"cronjobs.batch", "pods"}, "deployment/web": nil} {
+		var s workload.Selector
+		if ref != "" {
+			s.Refs = []string{ref}
+		}
+		sel, err := inv.Select(s)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if diff := cmp.Diff(want, sel.Unlisted); diff != "" {
+			t.Errorf("unlisted of selection %q (-want +got):\n%s", ref, diff)
+		}
+	}
 
 	_, err = workload.List(t.Context(), forbidding(fake.NewSimpleClientset(cluster()...), everyKind...), "")
 	var forbidden *workload.ForbiddenError
@@ -133,6 +146,19 @@ func TestListForbidden(t *testing.T) {
 	const all = "not allowed to list any workloads in all namespaces: grant list on deployments.apps, statefulsets.apps, daemonsets.apps, cronjobs.batch, jobs.batch, replicasets.apps, pods"
 	if err.Error() != all {
 		t.Errorf("error %s, want %s", err, all)
+	}
+
+	// Only what belongs to others may be seen: that is no empty namespace.
+	controllers := []string{"deployments", "statefulsets", "daemonsets", "cronjobs", "jobs"}
+	owned := &corev1.Pod{ObjectMeta: metav1.ObjectMeta{Name: "web-1", Namespace: "shop", OwnerReferences: []metav1.OwnerReference{
+		{APIVersion: "apps/v1", Kind: "ReplicaSet", Name: "web", Controller: new(true)},
+	}}}
+	_, err = workload.List(t.Context(), forbidding(fake.NewSimpleClientset(owned), controllers...), "shop")
+	if !errors.As(err, &forbidden) || len(forbidden.Resources) != len(controllers) {
+		t.Errorf("error %v, want a ForbiddenError with %d resources", err, len(controllers))
+	}
+	if inv, err = workload.List(t.Context(), forbidding(fake.NewSimpleClientset(cluster()...), controllers...), "shop"); err != nil || len(inv.Workloads) != 3 {
+		t.Errorf("error %v and workloads %v, want the bare ReplicaSet and Pods", err, inv)
 	}
 }
 

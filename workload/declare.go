@@ -46,6 +46,8 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 		Ref:    Ref{Namespace: meta.Namespace, Kind: kind, Name: meta.Name},
 		Labels: maps.Clone(meta.Labels),
 		Slots:  slotsOf(kind, spec),
+
+		Priority: spec.PriorityClassName,
 	}
 	w.APIVersion = apiVersion(kind)
 	for _, c := range sized(spec) {
@@ -53,6 +55,7 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 			ID:       recommender.ID{Namespace: meta.Namespace, Kind: kind, Workload: meta.Name, Container: c.Name},
 			Spec:     bounds(c.Resources),
 			Replicas: replicas,
+			Heap:     heapOf(c),
 		})
 	}
 	for _, c := range spec.InitContainers {

@@ -15,6 +15,9 @@ type Inventory struct {
 	Workloads []Workload // by namespace, name and kind
 	Warnings  []string   // what could not be read or looks wrong, one line each, in the order it was met
 
+	// Unlisted are the kinds that may not be listed, as RBAC writes them: "cronjobs.batch".
+	Unlisted []string
+
 	// Skipped counts objects that were read and declare no workload of their own: other kinds, and what
 	// belongs to a controller.
 	Skipped int
@@ -31,11 +34,18 @@ type Selector struct {
 	Refs       []string        // any of these KIND/NAME, in kubectl's spellings; none means all
 	Labels     labels.Selector // of the workloads' own labels; nil means all
 	Containers []string        // any of these names; none means all
+	System     bool            // the system's own workloads too, where neither they nor their namespace is named
 }
 
 // Selection is the containers that a Selector means.
 type Selection struct {
 	Containers []recommender.Container // in the order of their IDs
+
+	// Unlisted are the kinds that may not be listed, though all workloads are meant: some may be missing.
+	Unlisted []string
+
+	// System are the system's own workloads that would be meant, but for not being named.
+	System []Ref
 
 	// Workloads holds, by namespace, every workload of each namespace that has a selected container, the
 	// ones that are not selected too: whose a pod is by its name depends on all its neighbours.
@@ -71,6 +81,16 @@ func (inv *Inventory) Select(s Selector) (*Selection, error) {
 		return nil, err
 	}
 	sel := &Selection{Workloads: map[string][]Workload{}}
+	meant = filter(meant, func(w Workload) bool {
+		if s.asksFor(w) {
+			return true
+		}
+		sel.System = append(sel.System, w.Ref)
+		return false
+	})
+	if len(s.Refs) == 0 {
+		sel.Unlisted = inv.Unlisted
+	}
 	for _, w := range meant {
 		for _, c := range w.Containers {
 			if len(s.Containers) > 0 && !slices.Contains(s.Containers, c.ID.Container) {
@@ -87,6 +107,21 @@ func (inv *Inventory) Select(s Selector) (*Selection, error) {
 	}
 	slices.SortFunc(sel.Containers, func(a, b recommender.Container) int { return a.ID.Compare(b.ID) })
 	return sel, nil
+}
+
+// asksFor says whether a workload is meant that may be the system's own. Namespaces that begin with kube-, and
+// priority classes that begin with system-, are reserved for Kubernetes
+// (https://kubernetes.io/docs/concepts/overview/working-with-objects/namespaces/,
+// https://kubernetes.io/docs/concepts/scheduling-eviction/pod-priority-preemption/): who sizes these too small takes
+// the cluster with them.
+func (s Selector) asksFor(w Workload) bool {
+	if s.System || len(s.Refs) > 0 {
+		return true
+	}
+	if strings.HasPrefix(w.Namespace, "kube-") {
+		return slices.Contains(s.Namespaces, w.Namespace)
+	}
+	return !strings.HasPrefix(w.Priority, "system-")
 }
 
 func (inv *Inventory) inNamespaces(names []string) ([]Workload, error) {

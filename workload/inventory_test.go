@@ -9,6 +9,7 @@ import (
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/client-go/kubernetes/fake"
 
+	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/workload"
 )
 
@@ -31,6 +32,40 @@ func selector(t *testing.T, s string) labels.Selector {
 		t.Fatal(err)
 	}
 	return l
+}
+
+func TestSystemWorkloadsAreForThoseWhoAsk(t *testing.T) {
+	workloadOf := func(namespace, name, priority string) workload.Workload {
+		ref := workload.Ref{Namespace: namespace, Kind: "Deployment", Name: name}
+		id := recommender.ID{Namespace: namespace, Kind: ref.Kind, Workload: name, Container: "app"}
+		return workload.Workload{Ref: ref, Priority: priority, Containers: []recommender.Container{{ID: id}}}
+	}
+	inv := &workload.Inventory{Workloads: []workload.Workload{
+		workloadOf("kube-system", "dns", ""), workloadOf("shop", "ingress", "system-cluster-critical"), workloadOf("shop", "web", "high"),
+	}}
+	for name, c := range map[string]struct {
+		selector workload.Selector
+		want     string
+		left     int
+	}{
+		"all":          {workload.Selector{}, "web", 2},
+		"asked":        {workload.Selector{System: true}, "dns ingress web", 0},
+		"by namespace": {workload.Selector{Namespaces: []string{"kube-system"}}, "dns", 0},
+		"by another":   {workload.Selector{Namespaces: []string{"shop"}}, "web", 1},
+		"by name":      {workload.Selector{Refs: []string{"deployment/ingress"}}, "ingress", 0},
+	} {
+		sel, err := inv.Select(c.selector)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, c := range sel.Containers {
+			got = append(got, c.ID.Workload)
+		}
+		if strings.Join(got, " ") != c.want || len(sel.System) != c.left {
+			t.Errorf("%s: %q and %d left out, want %q and %d", name, got, len(sel.System), c.want, c.left)
+		}
+	}
 }
 
 func TestSelect(t *testing.T) {

@@ -27,6 +27,9 @@ func kinds() []kindInfo {
 	}
 }
 
+// mostlyOwned says that objects of the kind are rarely workloads: most belong to an object of another kind.
+func (k kindInfo) mostlyOwned() bool { return k.name == "ReplicaSet" || k.name == "Pod" }
+
 // groupResource is the kind as RBAC and kubectl write it: "cronjobs.batch", "pods".
 func (k kindInfo) groupResource() string {
 	if k.group == "" {

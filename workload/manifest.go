@@ -27,7 +27,7 @@ func Load(ctx context.Context, paths []string, o Options) (*Inventory, error) {
 	if o.Namespace == "" {
 		o.Namespace = "default"
 	}
-	l := &loader{options: o, found: map[Ref]place{}, inv: &Inventory{Manifests: true}}
+	l := &loader{options: o, found: map[Ref]place{}, inv: &Inventory{Manifests: true}, around: newSurroundings()}
 	l.visit = visitor{l.file, l.kustomize}
 	for _, p := range paths {
 		if err := l.path(ctx, p); err != nil {
@@ -37,6 +37,7 @@ func Load(ctx context.Context, paths []string, o Options) (*Inventory, error) {
 	slices.Sort(l.inv.Namespaces)
 	l.inv.Namespaces = slices.Compact(l.inv.Namespaces)
 	l.inv.sort()
+	l.around.attach(l.inv.Workloads)
 	return l.inv, nil
 }
 
@@ -91,6 +92,7 @@ type loader struct {
 	options Options
 	visit   visitor
 	inv     *Inventory
+	around  *surroundings
 	found   map[Ref]place // workloads, to tell where one was declared before
 	stdin   bool          // stdin has been read
 }

@@ -132,6 +132,9 @@ func (l *loader) object(at place, data []byte) error {
 	if obj == nil {
 		l.inv.Skipped++
 		l.warnOldVersion(at, h)
+		if err := l.around.take(h.APIVersion, h.Kind, h.Metadata.Namespace, data); err != nil {
+			l.inv.Warnings = append(l.inv.Warnings, at.errorf("%w", err).Error())
+		}
 		return nil
 	}
 	return l.workload(at, h, obj, data)

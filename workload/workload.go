@@ -33,6 +33,7 @@ type Workload struct {
 
 	APIVersion  string // of its object: apps/v1
 	Slots       []Slot // where the Containers stand in it, in their order
+	Priority    string // the priority class of its pods
 	Unqualified bool   // its manifest does not name the namespace
 
 	// Indexed says that a Job's pods, or those of a CronJob's runs, carry their completion index in their

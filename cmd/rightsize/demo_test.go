@@ -65,6 +65,29 @@ func testSignal(t *testing.T, demo string, signal os.Signal, want int) {
 	}
 }
 
+// Under nohup a hangup is not for us: what ends the command is the signal after it.
+func testNohup(t *testing.T, demo string) {
+	asked := make(chan struct{}, 10)
+	cmd, _, stderr := command(demo, "--prometheus-url", serve(t, slow(asked)))
+	cmd.Args = append([]string{"sh", "-c", `trap "" HUP; exec "$0" "$@"`}, cmd.Args...)
+	var err error
+	if cmd.Path, err = exec.LookPath("sh"); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	<-asked
+	for _, s := range []os.Signal{syscall.SIGHUP, syscall.SIGTERM} {
+		if err := cmd.Process.Signal(s); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if code := exitOf(t, cmd.Wait()); code != 143 {
+		t.Errorf("exit %d, want 143; stderr %q", code, stderr)
+	}
+}
+
 // However a command ends, its temporary folder goes, and a signal is heeded though standard input is silent.
 func testNothingLeft(t *testing.T, demo string) {
 	folder := []string{"-n", "shop", "--tsdb", filepath.Join(demo, "tsdb"), "--until", shop.Until.Format("2006-01-02T15:04:05Z07:00")}

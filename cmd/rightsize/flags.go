@@ -28,6 +28,7 @@ type options struct {
 	allNamespaces  bool
 	selector       labels.Selector
 	containers     []string
+	system         bool
 	files          []string
 	recursive      bool
 
@@ -41,6 +42,7 @@ type options struct {
 	rules       [recommender.NumResources]struct{ request, limit *recommender.Rule }
 	guards      *[]recommender.Guard
 	minCoverage time.Duration
+	hpa         recommender.HPAMode
 
 	window recommender.Window
 	until  time.Time
@@ -89,6 +91,7 @@ func (o *options) whereFlags() flagGroup {
 	in := newFlagGroup("Which workloads")
 	in.BoolVarP(&o.allNamespaces, "all-namespaces", "A", false, "all namespaces, whatever --namespace says")
 	in.VarP(value(&o.selector, "LABELS", parseLabels, labels.Selector.String), "selector", "l", "only workloads with these labels: team=web,tier!=cache")
+	in.BoolVar(&o.system, "system", false, "the system's workloads too: in kube- namespaces that are not named, or of a system- priority class")
 	in.StringSliceVar(&o.containers, "container", nil, "only containers of this `NAME`; may be repeated")
 	in.StringArrayVarP(&o.files, "filename", "f", nil, "read workloads from manifests instead of a cluster: a `FILE`, a folder, a kustomization, or - for stdin; may be repeated")
 	in.BoolVarP(&o.recursive, "recursive", "R", false, "with -f: folders and all that is in them")
@@ -114,6 +117,7 @@ func (o *options) ruleFlags() flagGroup {
 		what.Var(rule(&o.rules[r].limit), r.String()+"-limit", "`RULE` for the "+r.String()+" limit (default "+defaults.Rules[r].Limit.String()+")")
 	}
 	what.Var(value(&o.guards, "GUARDS", parseGuards, nil), "guards", "all, none, or names with commas between them (default all)")
+	what.Var(value(&o.hpa, "MODE", recommender.ParseHPAMode, recommender.HPAMode.String), "hpa", "what to do about requests that a HorizontalPodAutoscaler scales on: keep, or ignore the autoscaler")
 	what.Var(duration(&o.minCoverage), "min-coverage", "how much of the window must have samples before anything is recommended")
 	return what
 }
@@ -283,7 +287,7 @@ func (o *options) policy() (recommender.Policy, error) {
 	if o.guards != nil {
 		p.Guards = *o.guards
 	}
-	p.MinCoverage = o.minCoverage
+	p.MinCoverage, p.HPA = o.minCoverage, o.hpa
 	if err := p.Validate(); err != nil {
 		return p, usageError{err}
 	}

@@ -87,18 +87,27 @@ func TestParseCondition(t *testing.T) {
 	}
 }
 
-// A message is compared with its like: other thresholds call other containers changes.
-func TestScopeHasMinChange(t *testing.T) {
+// A message is compared with its like: other rules and thresholds call other containers changes.
+func TestScopeHasWhatMessagesDependOn(t *testing.T) {
 	var o options
 	o.setDefaults()
 	o.allNamespaces = true
-	if got, want := o.scope(nil), "all namespaces"; got != want {
+	r := report.Report{Policy: recommender.DefaultPolicy()}
+	if got, want := o.scope(nil, r), "all namespaces"; got != want {
 		t.Errorf("scope = %q, want %q", got, want)
 	}
 	if err := o.view.flags().Set("min-change", "29%"); err != nil {
 		t.Fatal(err)
 	}
-	if got, want := o.scope(nil), "all namespaces, changes of 29%, 10m and 16Mi"; got != want {
+	if got, want := o.scope(nil, r), "all namespaces, changes of 29%, 10m and 16Mi"; got != want {
 		t.Errorf("scope = %q, want %q", got, want)
+	}
+	rule, err := recommender.ParseRule("p90")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Policy.Rules[recommender.CPU].Request = rule
+	if got := o.scope(nil, r); !strings.Contains(got, "p90") {
+		t.Errorf("scope = %q, want it to have the rule p90", got)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 
+	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
@@ -42,16 +43,19 @@ func (o *options) fromCluster(ctx context.Context) (*workload.Inventory, []strin
 	if err != nil {
 		return nil, nil, err
 	}
-	client, err := o.clusterClient()
+	asked := []string{namespace}
+	if o.allNamespaces {
+		namespace, asked = "", nil
+	}
+	client, objects, err := o.clusterClients()
 	if err != nil {
 		return nil, nil, err
 	}
-	if o.allNamespaces {
-		inventory, err := workload.List(ctx, client, "")
-		return inventory, nil, o.clusterError(err)
-	}
 	inventory, err := workload.List(ctx, client, namespace)
-	return inventory, []string{namespace}, o.clusterError(err)
+	if err == nil {
+		err = inventory.Surround(ctx, client, objects, namespace)
+	}
+	return inventory, asked, o.clusterError(err)
 }
 
 // namespace is kubectl's: the flag, the context's, "default"; and whether the flag gave it.
@@ -67,22 +71,32 @@ func (o *options) namespace() (name string, asked bool, err error) {
 }
 
 func (o *options) clusterClient() (kubernetes.Interface, error) {
+	client, _, err := o.clusterClients()
+	return client, err
+}
+
+// clusterClients are one for what is Kubernetes's own, and one for all else.
+func (o *options) clusterClients() (kubernetes.Interface, dynamic.Interface, error) {
 	config, err := o.kube.ToRESTConfig()
 	if err != nil {
-		return nil, fmt.Errorf("reading the kubeconfig: %w (give -f for manifests without a cluster)", err)
+		return nil, nil, fmt.Errorf("reading the kubeconfig: %w (give -f for manifests without a cluster)", err)
 	}
 	if config.Timeout, err = clientcmd.ParseTimeout(o.requestTimeout); err != nil {
-		return nil, err // validate has looked at it
+		return nil, nil, err // validate has looked at it
 	}
 	config.UserAgent = "rightsize/" + version()
 	config.WarningHandler = rest.NoWarnings{} // of deprecated APIs: for whoever applies objects
 	config.ContentType = "application/vnd.kubernetes.protobuf"
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	// We list seven kinds, page by page: client-go's own brake of 5 requests a second only costs time.
+	// We list some ten kinds, page by page: client-go's own brake of 5 requests a second only costs time.
 	config.QPS, config.Burst = 50, 100
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
-		return nil, fmt.Errorf("connecting to the cluster: %w", err)
+		return nil, nil, fmt.Errorf("connecting to the cluster: %w", err)
 	}
-	return client, nil
+	objects, err := dynamic.NewForConfig(config)
+	if err != nil {
+		return nil, nil, fmt.Errorf("connecting to the cluster: %w", err)
+	}
+	return client, objects, nil
 }

@@ -28,18 +28,36 @@ func (l *logs) logger() *slog.Logger {
 	return slog.New(plainHandler{w: l.w, level: l.level})
 }
 
-func (l *logs) warn(text string) { l.logger().Warn(recommender.Printable(text)) }
+func (l *logs) warn(text string) { l.logger().Warn(sayable(text)) }
 
 func (l *logs) info(text string, args ...any) { l.logger().Info(text, args...) }
 
 // fail is the last line of a command that failed. No level hides it.
 func (l *logs) fail(err error, code int) {
-	text := recommender.Printable(err.Error())
+	text := sayable(err.Error())
 	if l.json {
 		l.logger().Error(text, "exitCode", code)
 		return
 	}
 	l.logger().Error(text)
+}
+
+// sayable is a text on one line, without secrets of Slack's that somebody gave to a flag that quotes its value.
+func sayable(text string) string {
+	return slackSecret().ReplaceAllString(recommender.Printable(text), "<hidden>")
+}
+
+// preset takes the format from a command line that has not been parsed, so that what is wrong with a flag before
+// --log-format is said as JSON too.
+func (l *logs) preset(args []string) {
+	for i, arg := range args {
+		switch {
+		case arg == "--":
+			return
+		case arg == "--log-format=json", arg == "--log-format" && i+1 < len(args) && args[i+1] == "json":
+			l.json = true
+		}
+	}
 }
 
 // plainHandler writes a record as people read it: "rightsize: warning: no pods". Errors have no word before

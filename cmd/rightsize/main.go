@@ -29,13 +29,18 @@ func run(args []string) int {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
 	signals := make(chan os.Signal, 2)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		if !signal.Ignored(s) { // as nohup and a shell's & have it
+			signal.Notify(signals, s)
+		}
+	}
 	// Whoever is notified of SIGPIPE gets an error from writing instead of being killed by it.
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	out := &output{File: os.Stdout}
 	std := streams{in: input{ctx, os.Stdin}, out: out, err: os.Stderr, log: newLogs(os.Stderr), scratch: new(scratch)}
 	defer std.scratch.remove()
+	std.log.preset(args)
 	done := make(chan outcome, 1)
 	go func() {
 		cmd := newRoot(std)

@@ -3,6 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -58,7 +59,7 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	}
 	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: workers}
 	r, err := read(ctx, std, usage, plan, o.queryTimeout)
-	r.Warnings = append(warnings, r.Warnings...)
+	r.Warnings, r.Unlisted = append(warnings, r.Warnings...), selection.Unlisted
 	r.Least, r.View = o.view.min, o.view.view()
 	if len(o.gate) > 0 {
 		r.Gate = r.Judge(o.gate)
@@ -117,13 +118,11 @@ func (o *options) print(std streams, r report.Report, selection *workload.Select
 
 // incomplete is an error if the report lacks something, which it says.
 func incomplete(std streams, r report.Report) error {
-	failed := 0
 	for _, f := range r.Failures() {
 		std.log.warn(fmt.Sprintf("no recommendation for %s: %v", recommender.Count(f.Containers, "container"), f.Err))
-		failed += f.Containers
 	}
-	if failed > 0 {
-		return partialError{fmt.Errorf("the report is not complete: it lacks %s of %d", recommender.Count(failed, "container"), len(r.Items))}
+	if lacks := r.Incomplete(); lacks != "" {
+		return partialError{errors.New("the report is not complete: " + lacks)}
 	}
 	return nil
 }
@@ -135,12 +134,21 @@ func (o *options) selectContainers(ctx context.Context, std streams, args []stri
 	if err != nil {
 		return nil, nil, err
 	}
-	selection, err := inventory.Select(workload.Selector{Namespaces: namespaces, Refs: args, Labels: o.selector, Containers: o.containers})
+	selection, err := inventory.Select(workload.Selector{Namespaces: namespaces, Refs: args, Labels: o.selector, Containers: o.containers, System: o.system})
 	if err != nil {
 		return nil, inventory.Warnings, err
 	}
+	if n := len(selection.System); n > 0 {
+		// Of no report: it holds each time, and is no reason for doubt.
+		std.log.warn(fmt.Sprintf("%s of the system left out, such as %s/%s: name them or their namespace, or give --system",
+			recommender.Count(n, "workload"), selection.System[0].Namespace, selection.System[0]))
+	}
 	if len(selection.Containers) == 0 {
-		return selection, append(inventory.Warnings, nothingSelected(namespaces, o.selector.String())), nil
+		nothing := nothingSelected(namespaces, o.selector.String())
+		if len(inventory.Unlisted) > 0 {
+			nothing += " among what may be listed"
+		}
+		return selection, append(inventory.Warnings, nothing), nil
 	}
 	return selection, inventory.Warnings, nil
 }

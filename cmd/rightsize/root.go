@@ -47,6 +47,9 @@ func newRoot(std streams) *cobra.Command {
 		// Errors are for people: one line, and no page of flags above it.
 		SilenceErrors: true,
 		SilenceUsage:  true,
+		PersistentPreRunE: func(cmd *cobra.Command, _ []string) error {
+			return noEmptyFlags(cmd)
+		},
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return o.recommend(cmd.Context(), std, args)
 		},
@@ -72,6 +75,16 @@ func newRoot(std streams) *cobra.Command {
 		}
 	}
 	return cmd
+}
+
+// noEmptyFlags refuses what a variable leaves that is not set: --namespace "" would mean another namespace.
+func noEmptyFlags(cmd *cobra.Command) (err error) {
+	cmd.Flags().Visit(func(f *pflag.Flag) {
+		if f.Value.Type() == "string" && f.Value.String() == "" && err == nil {
+			err = usagef("invalid --%s \"\": give a value, or leave the flag out", f.Name)
+		}
+	})
+	return err
 }
 
 // newHelp is cobra's, but that an unknown command is wrong usage.

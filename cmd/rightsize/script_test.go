@@ -29,6 +29,7 @@ func TestDemo(t *testing.T) {
 	}
 	t.Run("scripts", func(t *testing.T) { testScripts(t, demo) })
 	t.Run("interrupt", func(t *testing.T) { testSignal(t, demo, os.Interrupt, 130) })
+	t.Run("nohup", func(t *testing.T) { testNohup(t, demo) })
 	t.Run("terminate", func(t *testing.T) { testSignal(t, demo, syscall.SIGTERM, 143) })
 	t.Run("nothing left", func(t *testing.T) { testNothingLeft(t, demo) })
 	t.Run("no guards", func(t *testing.T) { testNoGuards(t, demo) })

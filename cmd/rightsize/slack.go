@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 
 	"k8s.io/apimachinery/pkg/util/validation"
 	"k8s.io/client-go/tools/clientcmd"
 
 	"github.com/rightsize/rightsize/notify"
+	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/report"
 	"github.com/rightsize/rightsize/workload"
 )
@@ -93,16 +95,20 @@ func (s *slackOptions) validate(args []string) error {
 
 // noSecretGiven refuses what looks like a secret wherever an error might quote it.
 func (s *slackOptions) noSecretGiven(args []string) error {
-	secret := regexp.MustCompile(`hooks\.slack|/services/T[A-Z0-9]+/B[A-Z0-9]+/|\bxox[a-z]-`)
 	for name, text := range map[string]string{
 		"--slack-webhook-file": s.webhookFile, "--slack-token-file": s.tokenFile, "--slack-channel": s.channel,
 		"--slack-api-url": s.apiURL, "--state": s.state, "an argument": strings.Join(args, " "),
 	} {
-		if secret.MatchString(text) {
+		if slackSecret().MatchString(text) || strings.Contains(text, "hooks.slack") {
 			return usagef("%s looks like a Slack webhook's URL or a token, which everybody on this machine can now see: make a new one, and give it in %s, %s or a file", name, webhookEnv, tokenEnv)
 		}
 	}
 	return nil
+}
+
+// slackSecret is how webhooks' URLs and tokens look.
+func slackSecret() *regexp.Regexp {
+	return regexp.MustCompile(`[^\s"]*/services/T[A-Z0-9]+/B[A-Z0-9]+/[^\s"]*|\bxox[a-z]-[^\s",]+`)
 }
 
 // unused refuses flags that would do nothing.
@@ -124,6 +130,9 @@ func (s *slackOptions) unused() error {
 
 func (s *slackOptions) validateState() error {
 	name, isConfigMap := s.configMap()
+	if kind, _, ok := strings.Cut(strings.ToLower(s.state), "/"); ok && !isConfigMap && slices.Contains([]string{"cm", "configmap", "configmaps"}, kind) {
+		return usagef("invalid --state %q: write configmap/NAME for a ConfigMap, or ./%[1]s for a file", s.state)
+	}
 	if s.stateNamespace != "" && !isConfigMap {
 		return usagef("--state-namespace goes with --state configmap/NAME")
 	}
@@ -236,7 +245,7 @@ func (s *slackOptions) post(ctx context.Context, std streams, o *options, args [
 	if err != nil {
 		return err
 	}
-	task := notify.Task{Notifier: s.notifier, Store: store, Scope: o.scope(args)}
+	task := notify.Task{Notifier: s.notifier, Store: store, Scope: o.scope(args, r)}
 	if s.dryRun {
 		task.Notifier = notify.DryRun{Writer: std.out, Channel: s.channel}
 		if store != nil {
@@ -291,7 +300,7 @@ func (s *slackOptions) ownNamespace(o *options) (string, error) {
 
 // scope says what a report is about, so that it is only compared with its like. Where manifests are does not
 // matter: a checkout has another path each time.
-func (o *options) scope(args []string) string {
+func (o *options) scope(args []string, r report.Report) string {
 	var parts []string
 	switch name, asked, err := o.namespace(); {
 	case o.allNamespaces:
@@ -306,6 +315,9 @@ func (o *options) scope(args []string) string {
 	}
 	if len(o.containers) > 0 {
 		parts = append(parts, "containers "+strings.Join(o.containers, ", "))
+	}
+	if rules := report.DescribeRules(r.Policy); rules != report.DescribeRules(recommender.DefaultPolicy()) {
+		parts = append(parts, rules)
 	}
 	if o.view.minGiven {
 		parts = append(parts, "changes of "+o.view.describe())

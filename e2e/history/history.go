@@ -42,8 +42,9 @@ type Container struct {
 	MemoryRequest, MemoryLimit float64 // bytes
 	Cores, Bytes               float64 // about what it uses, at the middle of its daily wave
 	Restarts                   []time.Time
-	OOMKilled                  bool // its restarts came from reaching the memory limit
-	SecondSeries               bool // a second kubelet job scrapes it too
+	OOMKilled                  bool    // its restarts came from reaching the memory limit
+	Throttled                  float64 // share of its CPU periods; those with a CPU limit have them
+	SecondSeries               bool    // a second kubelet job scrapes it too
 }
 
 // Without is the history without some of its pods, as if nobody had looked for them.

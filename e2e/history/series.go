@@ -115,6 +115,12 @@ func containerSeries(p Pod, c Container, attempt int, times []int64, cpu, memory
 		{metric("container_cpu_usage_seconds_total", name), times, fromZero},
 		{metric("container_memory_working_set_bytes", name), times, memory},
 	}
+	if c.CPULimit > 0 {
+		periods, throttled := cpuPeriods(times, c.Throttled)
+		out = append(out,
+			Series{metric("container_cpu_cfs_periods_total", name), times, periods},
+			Series{metric("container_cpu_cfs_throttled_periods_total", name), times, throttled})
+	}
 	if c.SecondSeries {
 		name["job"] = "kubelet-of-another-scraper"
 		out = append(out,
@@ -122,6 +128,16 @@ func containerSeries(p Pod, c Container, attempt int, times []int64, cpu, memory
 			Series{metric("container_memory_working_set_bytes", name), times, memory})
 	}
 	return out
+}
+
+// cpuPeriods are counters of the periods of 100 ms in which a container that always wants to run did, and of those
+// in which it was throttled.
+func cpuPeriods(times []int64, share float64) (total, throttled []float64) {
+	for _, t := range times {
+		n := float64((t - times[0]) / 100)
+		total, throttled = append(total, n), append(throttled, math.Round(share*n))
+	}
+	return total, throttled
 }
 
 // twin is the pod's cgroup: the sum of its containers.

@@ -130,6 +130,7 @@ func (b *past) events(p *history.Pod) {
 		c.OOMKilled = true
 	case c.Name == "api" && p.Owner.Kind == "ReplicaSet":
 		c.Restarts = []time.Time{b.until.Add(-30 * hour)}
+		c.Throttled = 0.25
 	case c.Name == "agent":
 		c.SecondSeries = true
 	}
