@@ -47,8 +47,9 @@ const (
 	// the answer is known to be whole.
 	samplesPerRawRequest = 2_000_000
 
-	// RawInterval is the time between samples that is reckoned with before there are any.
-	RawInterval = 15 * time.Second
+	// RawInterval is the time between samples that is reckoned with before there are any: what Prometheus's operator
+	// and Helm charts scrape kubelets by, or twice as often.
+	RawInterval = 30 * time.Second
 
 	// unnamedContainers is how many containers a request without pod names is reckoned to have; see Unnamed.
 	unnamedContainers = 1000

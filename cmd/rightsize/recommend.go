@@ -70,17 +70,26 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 // read runs the plan. It asks the server something cheap first: one that cannot be reached is then said
 // once, at once.
 func read(ctx context.Context, std streams, usage *usageSource, plan scan.Plan, queryTimeout time.Duration) (report.Report, error) {
+	var note string
 	if len(plan.Containers) > 0 {
-		if err := usage.check(ctx, plan.Window.Until, queryTimeout); err != nil {
+		err := usage.check(ctx, plan.Window.Until, queryTimeout)
+		if err == nil {
+			note, err = usage.choose(ctx, plan.Window.Until, queryTimeout)
+		}
+		if err != nil {
 			return report.Report{}, err
 		}
 	}
+	plan.SampleInterval = usage.interval()
 	std.log.info("reading usage", "containers", len(plan.Containers), "source", usage.described.Address, "until", plan.Window.Until.Format(time.RFC3339))
 	progress := bar{w: std.err, on: isTerminal(std.err) && !std.log.json}
 	result, err := scan.Run(ctx, usage.source, plan, progress.show)
 	progress.clear()
 	if err != nil {
 		return report.Report{}, err
+	}
+	if note != "" {
+		result.Warnings = append([]string{note}, result.Warnings...)
 	}
 	r := report.New(result, usage.described, plan.Window, plan.Policy)
 	for _, w := range r.Warnings {
