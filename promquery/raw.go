@@ -169,7 +169,11 @@ type rawSlice struct{ start, end int64 }
 // windows, so that no rate needs two slices.
 func (rd *reading) eachRawSlice(ctx context.Context, s selection, metric string, emit func(rawSlice, *gathered)) error {
 	sizes := rd.newSizes()
-	g := &gathered{}
+	g, ok := rd.reader.memory.Get().(*gathered)
+	if !ok {
+		g = &gathered{}
+	}
+	defer rd.reader.memory.Put(g)
 	for from := rd.window.Start(); from.Before(rd.window.Until); {
 		to := sizes.next(from)
 		g.reset()
@@ -180,7 +184,7 @@ func (rd *reading) eachRawSlice(ctx context.Context, s selection, metric string,
 				return err
 			}
 		}
-		sizes.learn(len(g.arena), to.Sub(from))
+		sizes.learn(g.count, to.Sub(from))
 		emit(rawSlice{from.UnixMilli(), to.UnixMilli()}, g)
 		from = to
 	}
@@ -232,30 +236,49 @@ func (s *sizes) next(from time.Time) time.Time {
 type line struct {
 	container Container
 	series    uint64
+	order     int // in which the series came
 	samples   []model.SamplePair
 	ended     model.Time
-	from, to  int // of samples in the arena
 }
 
 // gathered are the series of one slice, held until all are there.
 type gathered struct {
-	arena []model.SamplePair
-	lines []line
+	lines  []line
+	blocks [][]model.SamplePair // that the samples are in; those after used are empty
+	used   int
+	count  int // of samples
 }
 
-func (g *gathered) reset() { g.arena, g.lines = g.arena[:0], g.lines[:0] }
+// blockSamples is how many samples a block of memory has room for, at least: 1 MiB.
+const blockSamples = 1 << 16
+
+func (g *gathered) reset() { g.lines, g.used, g.count = g.lines[:0], 0, 0 }
 
 func (g *gathered) add(s RawSeries) error {
 	if len(s.Samples) == 0 {
 		return nil
 	}
-	from := len(g.arena)
-	g.arena = append(g.arena, s.Samples...)
 	g.lines = append(g.lines, line{
 		container: Container{ownLabel(s.Labels, "pod"), ownLabel(s.Labels, "container")},
-		series:    s.Labels.Hash(), ended: s.Ended, from: from, to: len(g.arena),
+		series:    s.Labels.Hash(), order: len(g.lines), samples: g.keep(s.Samples), ended: s.Ended,
 	})
 	return nil
+}
+
+// keep copies samples into memory that stays where it is, and is used again after a reset.
+func (g *gathered) keep(samples []model.SamplePair) []model.SamplePair {
+	g.count += len(samples)
+	if g.used == 0 || cap(g.blocks[g.used-1])-len(g.blocks[g.used-1]) < len(samples) {
+		if g.used == len(g.blocks) || cap(g.blocks[g.used]) < len(samples) {
+			g.blocks = slices.Insert(g.blocks, g.used, make([]model.SamplePair, 0, max(blockSamples, len(samples))))
+		}
+		g.blocks[g.used] = g.blocks[g.used][:0]
+		g.used++
+	}
+	block := &g.blocks[g.used-1]
+	from := len(*block)
+	*block = append(*block, samples...)
+	return (*block)[from:]
 }
 
 // ownLabel is the workload's value of a label; see own.
@@ -265,11 +288,8 @@ func ownLabel(labels Labels, name string) string {
 
 // eachContainer calls emit with the series of each container, in order of pod and container.
 func (g *gathered) eachContainer(emit func(Container, []line)) {
-	for i := range g.lines {
-		g.lines[i].samples = g.arena[g.lines[i].from:g.lines[i].to] // now that the arena stays where it is
-	}
-	slices.SortStableFunc(g.lines, func(a, b line) int {
-		return cmp.Or(strings.Compare(a.container.Pod, b.container.Pod), strings.Compare(a.container.Name, b.container.Name), cmp.Compare(a.from, b.from))
+	slices.SortFunc(g.lines, func(a, b line) int {
+		return cmp.Or(strings.Compare(a.container.Pod, b.container.Pod), strings.Compare(a.container.Name, b.container.Name), cmp.Compare(a.order, b.order))
 	})
 	for rest := g.lines; len(rest) > 0; {
 		n := 1

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
@@ -26,6 +27,8 @@ type Reader struct {
 
 	// RequestTimeout is how long one request may take; 0 is DefaultRequestTimeout.
 	RequestTimeout time.Duration
+
+	memory sync.Pool // of *gathered
 }
 
 // Read reads what the batch's containers used, in cores and bytes, at the points of the window's grid. It hands
