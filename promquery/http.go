@@ -35,7 +35,6 @@ type HTTPOptions struct {
 type HTTP struct {
 	api     v1.API
 	inner   *client
-	client  *http.Client
 	address string // without credentials
 	secrets *secrets
 }
@@ -69,8 +68,8 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("invalid --prometheus-url %s", redact(address))
 	}
-	h := &HTTP{client: httpClient, address: redact(address), secrets: hidden}
-	h.inner = &client{Client: inner, address: h.address, secrets: hidden}
+	h := &HTTP{address: redact(address), secrets: hidden}
+	h.inner = &client{Client: inner, http: httpClient, address: h.address, secrets: hidden}
 	h.api = v1.NewAPI(h.inner)
 	return h, nil
 }
@@ -86,8 +85,9 @@ func (h *HTTP) Query(ctx context.Context, query string, ts time.Time, opts ...v1
 
 // QueryRange is v1.API's.
 func (h *HTTP) QueryRange(ctx context.Context, query string, r v1.Range, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
-	value, warnings, infos, err := h.api.QueryRange(ctx, query, r, opts...)
-	return value, cleaned(h, warnings), cleaned(h, infos), h.clean(ctx, err)
+	var answer matrixAnswer
+	value, warnings, infos, err := h.api.QueryRange(context.WithValue(ctx, matrixKey{}, &answer), query, r, opts...)
+	return answer.in(value), cleaned(h, warnings), cleaned(h, infos), h.clean(ctx, err)
 }
 
 // Series is v1.API's.

@@ -20,7 +20,7 @@ func (h *HTTP) Post(ctx context.Context, path string, header http.Header, conten
 	for name, values := range header {
 		req.Header[name] = values
 	}
-	resp, err := h.client.Do(req)
+	resp, err := h.inner.http.Do(req)
 	if err != nil {
 		return nil, h.clean(ctx, h.inner.transportError(ctx, err))
 	}
