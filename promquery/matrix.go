@@ -9,6 +9,7 @@ import (
 	"math"
 	"net/http"
 	"strconv"
+	"strings"
 
 	jsoniter "github.com/json-iterator/go"
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
@@ -25,7 +26,7 @@ type matrixKey struct{}
 // matrixAnswer is an answer of the query API, with its matrix apart.
 type matrixAnswer struct {
 	Status    string     `json:"status"`
-	Data      matrixData `json:"data"`
+	Data      matrixData `json:"data,omitzero"`
 	ErrorType string     `json:"errorType,omitempty"`
 	Error     string     `json:"error,omitempty"`
 	Warnings  []string   `json:"warnings,omitempty"`
@@ -98,7 +99,7 @@ func (h *headReader) Read(p []byte) (int, error) {
 // returns what came before.
 func decodeMatrix(r io.Reader) (matrixAnswer, error) {
 	const buffer = 64 << 10
-	a := matrixAnswer{Data: matrixData{Result: []struct{}{}}}
+	var a matrixAnswer
 	it := jsoniter.Parse(jsoniter.ConfigDefault, r, buffer)
 	if it.WhatIsNext() != jsoniter.ObjectValue {
 		return a, errors.New("want a JSON object")
@@ -110,10 +111,12 @@ func decodeMatrix(r io.Reader) (matrixAnswer, error) {
 		}
 		return a, nil
 	}
-	if errors.Is(it.Error, io.EOF) {
-		return a, errors.New("it ends in the middle")
+	// What follows is an excerpt.
+	what, _, _ := strings.Cut(it.Error.Error(), ", error found in")
+	if errors.Is(it.Error, io.EOF) || strings.HasSuffix(what, "unexpected end of input") {
+		what = "it ends in the middle"
 	}
-	return a, it.Error
+	return a, errors.New(what)
 }
 
 // field reads one of the answer's fields.
