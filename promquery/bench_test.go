@@ -2,6 +2,7 @@ package promquery_test
 
 import (
 	"bytes"
+	"fmt"
 	"io"
 	"math/rand/v2"
 	"net/http"
@@ -9,15 +10,18 @@ import (
 	"sync"
 	"testing"
 
-	"fmt"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/rightsize/rightsize/promquery"
 	"github.com/rightsize/rightsize/promquery/remote"
+	"github.com/rightsize/rightsize/promquery/tsdb"
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/testdata/promserver"
 )
 
-// BenchmarkRead reads a week of 40 containers, scraped every 30 s, each way. "live" has Prometheus's own code answer
+// BenchmarkRead reads a week of 40 containers, scraped every 30 s, each way: query at the points of 5 minutes, query30s
+// and the others every sample. "live" has Prometheus's own code answer
 // in the same process; "replayed" answers from memory, so that what remains is ours.
 //
 //	go test -run '^$' -bench Read -benchtime 5x ./promquery
@@ -43,19 +47,55 @@ func BenchmarkRead(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		b.Run("query/"+name, func(b *testing.B) { benchmarkRead(b, &promquery.Reader{API: api}, counted) })
-		b.Run("remote/"+name, func(b *testing.B) { benchmarkRead(b, &promquery.Reader{API: api, Raw: remote.New(api)}, counted) })
+		b.Run("query/"+name, func(b *testing.B) { benchmarkRead(b, &promquery.Reader{API: api}, week(), counted) })
+		b.Run("query30s/"+name, func(b *testing.B) { benchmarkRead(b, &promquery.Reader{API: api}, fine(), counted) })
+		b.Run("remote/"+name, func(b *testing.B) {
+			benchmarkRead(b, &promquery.Reader{API: api, Raw: remote.New(api)}, week(), counted)
+		})
 	}
 	db := openFolder(b, dir)
-	b.Run("query/folder", func(b *testing.B) { benchmarkRead(b, &promquery.Reader{API: db}, &wire{}) })
-	b.Run("chunks/folder", func(b *testing.B) { benchmarkRead(b, &promquery.Reader{API: db, Raw: db}, &wire{}) })
+	b.Run("query/folder", func(b *testing.B) { benchmarkRead(b, &promquery.Reader{API: db}, week(), &wire{}) })
+	b.Run("chunks/folder", func(b *testing.B) { benchmarkRead(b, &promquery.Reader{API: db, Raw: db}, week(), &wire{}) })
+	b.Run("decode/folder", func(b *testing.B) { benchmarkDecode(b, db) })
 }
 
-func benchmarkRead(b *testing.B, r *promquery.Reader, w *wire) {
+// fine is the week at a step of one scrape interval.
+func fine() recommender.Window {
+	w := week()
+	w.Step = scrape
+	return w
+}
+
+// benchmarkDecode is the floor: it decodes what is read, and does nothing with it.
+func benchmarkDecode(b *testing.B, db *tsdb.DB) {
+	b.ReportAllocs()
+	first, last := week().Start().UnixMilli()+1, week().Until.UnixMilli()
+	for b.Loop() {
+		querier, err := db.Querier(first, last)
+		if err != nil {
+			b.Fatal(err)
+		}
+		var it chunkenc.Iterator
+		for _, metric := range []string{memory, cpu} {
+			set := querier.Select(b.Context(), false, nil, labels.MustNewMatcher(labels.MatchEqual, "__name__", metric))
+			for set.Next() {
+				it = set.At().Iterator(it)
+				for it.Next() != chunkenc.ValNone {
+					it.At()
+				}
+			}
+		}
+		if err := querier.Close(); err != nil {
+			b.Fatal(err)
+		}
+	}
+}
+
+func benchmarkRead(b *testing.B, r *promquery.Reader, window recommender.Window, w *wire) {
 	b.ReportAllocs()
 	values := 0
 	read := func() {
-		if _, err := r.Read(b.Context(), promquery.Batch{Namespace: "ns", Containers: 40}, week(), func(s promquery.Series) {
+		if _, err := r.Read(b.Context(), promquery.Batch{Namespace: "ns", Containers: 40}, window, func(s promquery.Series) {
 			if s.Resource == recommender.Memory {
 				values += len(s.Values)
 			}
