@@ -29,6 +29,9 @@ type HTTPOptions struct {
 
 	// Headers are sent with each request, each as "Name: value". They win over ConfigFile's.
 	Headers []string
+
+	// PerSecond is how many requests are sent a second at most; 0 is no limit.
+	PerSecond float64
 }
 
 // HTTP asks a server over HTTP. Its errors are one line each, say what to do, and hold no credentials.
@@ -64,6 +67,7 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading --prometheus-config %s: %s", o.ConfigFile, hidden.hide(oneLine(err.Error())))
 	}
+	httpClient.Transport = newPaced(o.PerSecond, httpClient.Transport)
 	inner, err := api.NewClient(api.Config{Address: address.String(), Client: httpClient})
 	if err != nil {
 		return nil, fmt.Errorf("invalid --prometheus-url %s", redact(address))

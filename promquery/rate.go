@@ -32,7 +32,7 @@ func (rd *reading) rates(samples []model.SamplePair, sl rawSlice) (tiles []int, 
 		start, end := until-(before+1)*width, until-before*width
 		n, _ := slices.BinarySearchFunc(samples, end+1, func(s model.SamplePair, t int64) int { return int(int64(s.Timestamp) - t) })
 		if start >= sl.start {
-			if v, ok := rate(samples[:n], start, end); ok {
+			if v, ok := counterRate(samples[:n], start, end); ok {
 				tiles, values = append(tiles, -int(before)), append(values, v)
 			}
 		}
@@ -41,11 +41,11 @@ func (rd *reading) rates(samples []model.SamplePair, sl rawSlice) (tiles []int, 
 	return tiles, values
 }
 
-// rate is PromQL's rate of a counter over the range (start, end] in milliseconds, a second; samples are those inside.
+// counterRate is PromQL's rate of a counter over the range (start, end] in milliseconds, a second; samples are those inside.
 // It does the same steps in the same order as extrapolatedRate in Prometheus's promql/functions.go, so that it gives
 // the same bits: a counter that drops has begun again at 0; the increase is extrapolated to the ends of the range
 // where samples are less than 1.1 mean gaps from them, else by half a gap, and never to below 0.
-func rate(samples []model.SamplePair, start, end int64) (perSecond float64, ok bool) {
+func counterRate(samples []model.SamplePair, start, end int64) (perSecond float64, ok bool) {
 	last := len(samples) - 1
 	if last < 1 {
 		return 0, false

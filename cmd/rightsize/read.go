@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
+	"strconv"
 	"strings"
 	"time"
 
@@ -89,4 +91,28 @@ func (u *usageSource) interval() time.Duration {
 		return 0
 	}
 	return promquery.RawInterval
+}
+
+const (
+	// defaultConcurrency keeps a Prometheus busy while we decode, and leaves eighteen of its twenty places to others.
+	defaultConcurrency = 2
+
+	// maxConcurrency is as many queries as a Prometheus evaluates at once, by default: --query.max-concurrency.
+	maxConcurrency = 20
+)
+
+func parseConcurrency(s string) (int, error) {
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > maxConcurrency {
+		return 0, fmt.Errorf("want a whole number from 1 to %d, which is what a Prometheus answers at once", maxConcurrency)
+	}
+	return n, nil
+}
+
+func parseQPS(s string) (float64, error) {
+	v, err := strconv.ParseFloat(s, 64)
+	if err != nil || !(v > 0) || math.IsInf(v, 0) {
+		return 0, errors.New("want a number of requests a second above 0, such as 5 or 0.5")
+	}
+	return v, nil
 }

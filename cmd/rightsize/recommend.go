@@ -13,10 +13,6 @@ import (
 	"github.com/rightsize/rightsize/workload"
 )
 
-// workers is how many batches are read at once. Two keep a Prometheus busy while we decode, and leave
-// eighteen of its twenty places to others.
-const workers = 2
-
 // recommend prints the report. Nothing is written to std.out before the report is whole.
 func (o *options) recommend(ctx context.Context, std streams, args []string) error {
 	if err := o.slack.validate(args); err != nil {
@@ -57,7 +53,7 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	if err != nil {
 		return report.Report{}, nil, err
 	}
-	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: workers}
+	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: o.concurrency}
 	r, err := read(ctx, std, usage, plan, o.queryTimeout)
 	r.Warnings, r.Unlisted = append(warnings, r.Warnings...), selection.Unlisted
 	r.Least, r.View = o.view.min, o.view.view()

@@ -40,6 +40,8 @@ func (o *options) openUsage(temporary *scratch) (*usageSource, error) {
 		return nil, usagef("--tsdb and --prometheus-url exclude each other: give one of them")
 	case o.tsdbDir != "" && (o.prometheusConfig != "" || len(o.headers) > 0):
 		return nil, usagef("--prometheus-config and --header go with --prometheus-url, not with --tsdb")
+	case o.tsdbDir != "" && o.qps > 0:
+		return nil, usagef("--qps goes with --prometheus-url, not with --tsdb")
 	case o.tsdbDir != "" && o.read == readRemote:
 		return nil, usagef("--read remote goes with --prometheus-url, not with --tsdb: --read auto reads every sample of a data folder")
 	case o.tsdbDir != "":
@@ -54,7 +56,7 @@ func (o *options) openUsage(temporary *scratch) (*usageSource, error) {
 }
 
 func (o *options) openServer(url string) (*usageSource, error) {
-	api, err := promquery.NewHTTP(promquery.HTTPOptions{URL: url, ConfigFile: o.prometheusConfig, Headers: o.headers})
+	api, err := promquery.NewHTTP(promquery.HTTPOptions{URL: url, ConfigFile: o.prometheusConfig, Headers: o.headers, PerSecond: o.qps})
 	if err != nil {
 		return nil, usageError{err}
 	}
