@@ -217,8 +217,9 @@ func (rd *reading) newSizes() *sizes {
 
 // learn corrects the size by what a request returned, within a factor of eight.
 func (s *sizes) learn(samples int, over time.Duration) {
-	fits := time.Duration(float64(over) / float64(max(samples, 1)) * samplesPerRawRequest)
-	s.per = min(max(fits, s.per/8), 8*s.per, recommender.MaxWindow)
+	fits := float64(over) * samplesPerRawRequest / float64(max(samples, 1))
+	fits = min(max(fits, float64(s.per)/8), 8*float64(s.per), float64(recommender.MaxWindow))
+	s.per = time.Duration(fits)
 }
 
 // next is where the slice from a time on ends: a whole number of rate windows before the window's end.
