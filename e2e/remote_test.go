@@ -30,7 +30,11 @@ func TestRemoteRead(t *testing.T) {
 		t.Errorf("the folder was read by %s", chunks.Source.Read)
 	}
 
-	old, err := startPrometheus242(context.Background())
+	data, err := env.copyBlocks("prometheus-2.42-remote-read") // TestBackends has its own
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := env.cluster.Prometheus242(context.Background(), data)
 	if err != nil {
 		t.Fatal(err)
 	}
