@@ -17,18 +17,44 @@ import (
 	"github.com/prometheus/prometheus/model/value"
 
 	"github.com/rightsize/rightsize/promquery"
+	"github.com/rightsize/rightsize/promquery/remote"
 	"github.com/rightsize/rightsize/promquery/tsdb"
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/testdata/promserver"
 )
 
+// way is one way to reach the fixture's data. Raw ways read usage sample by sample.
+type way struct {
+	name string
+	open func(*testing.T, string) (promquery.API, promquery.Raw)
+}
+
+func ways() []way {
+	return []way{
+		{"tsdb", func(t *testing.T, dir string) (promquery.API, promquery.Raw) { return openFolder(t, dir), nil }},
+		{"http", func(t *testing.T, dir string) (promquery.API, promquery.Raw) { return openServer(t, dir), nil }},
+		{"tsdb chunks", func(t *testing.T, dir string) (promquery.API, promquery.Raw) {
+			db := openFolder(t, dir)
+			return db, db
+		}},
+		{"remote read", func(t *testing.T, dir string) (promquery.API, promquery.Raw) {
+			server := openServer(t, dir)
+			return server, remote.New(server)
+		}},
+	}
+}
+
 // TestConformance runs the same checks on every way to reach the same data.
 func TestConformance(t *testing.T) {
 	f := newFixture()
 	dir := f.write(t)
-	for name, open := range map[string]func(*testing.T, string) promquery.API{"tsdb": openFolder, "http": openServer} {
-		t.Run(name, func(t *testing.T) {
-			s := suite{f, &counting{API: open(t, dir)}}
+	for _, w := range ways() {
+		t.Run(w.name, func(t *testing.T) {
+			api, raw := w.open(t, dir)
+			s := suite{fixture: f, api: &counting{API: api}}
+			if raw != nil {
+				s.raw = &countingRaw{Raw: raw}
+			}
 			t.Run("namespaces", s.testNamespaces)
 			t.Run("index", s.testIndex)
 			t.Run("memory", s.testMemory)
@@ -54,7 +80,7 @@ func TestConformance(t *testing.T) {
 	}
 }
 
-func openFolder(t *testing.T, dir string) promquery.API {
+func openFolder(t testing.TB, dir string) *tsdb.DB {
 	t.Helper()
 	db, err := tsdb.Open(dir, tsdb.Options{})
 	if err != nil {
@@ -69,7 +95,7 @@ func openFolder(t *testing.T, dir string) promquery.API {
 }
 
 // openServer serves a copy of the folder by Prometheus's own storage, engine and API.
-func openServer(t *testing.T, dir string) promquery.API {
+func openServer(t testing.TB, dir string) *promquery.HTTP {
 	t.Helper()
 	prometheus, err := promserver.Open(dir, t.TempDir())
 	if err != nil {
@@ -111,12 +137,30 @@ func (c *counting) Series(ctx context.Context, m []string, start, end time.Time,
 	return c.API.Series(ctx, m, start, end, opts...)
 }
 
+// countingRaw notes what is asked of a Raw.
+type countingRaw struct {
+	promquery.Raw
+	asked []promquery.RawQuery
+}
+
+func (c *countingRaw) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(promquery.RawSeries) error) error {
+	c.asked = append(c.asked, q)
+	return c.Raw.ReadRaw(ctx, q, visit)
+}
+
 type suite struct {
 	fixture *fixture
 	api     *counting
+	raw     *countingRaw // nil where usage is read by queries
 }
 
-func (s suite) reader() *promquery.Reader { return &promquery.Reader{API: s.api} }
+func (s suite) reader() *promquery.Reader {
+	r := &promquery.Reader{API: s.api}
+	if s.raw != nil {
+		r.Raw = s.raw
+	}
+	return r
+}
 
 // key is one container's resource.
 type key struct {
@@ -124,7 +168,8 @@ type key struct {
 	resource       recommender.Resource
 }
 
-// read collects all that a Read hands over, and checks that each point comes once and in its grid.
+// read collects all that a Read hands over, and checks that each point is in its grid and comes once, but for raw
+// samples: of those it keeps the highest at each point.
 func (s suite) read(t *testing.T, b promquery.Batch, w recommender.Window) (map[key]map[int]float64, promquery.Facts) {
 	t.Helper()
 	got := map[key]map[int]float64{}
@@ -134,10 +179,11 @@ func (s suite) read(t *testing.T, b promquery.Batch, w recommender.Window) (map[
 			got[k] = map[int]float64{}
 		}
 		for i, p := range series.Points {
-			if _, twice := got[k][p]; twice || p < 1 || p > w.Points() {
+			before, twice := got[k][p]
+			if twice && s.raw == nil || p < 1 || p > w.Points() {
 				t.Errorf("%v: point %d comes twice or is not in 1 .. %d", k, p, w.Points())
 			}
-			got[k][p] = series.Values[i]
+			got[k][p] = max(before, series.Values[i])
 		}
 	})
 	if err != nil {
@@ -219,6 +265,10 @@ func (s suite) testMemory(t *testing.T) {
 func (s suite) memoryGrid(namespace string, k key, w recommender.Window) map[int]float64 {
 	out := map[int]float64{}
 	for _, raw := range s.fixture.of(memory, namespace, k.pod, k.container) {
+		if s.raw != nil {
+			raw.highest(w, out)
+			continue
+		}
 		for p := 1; p <= w.Points(); p++ {
 			if v, ok := raw.at(w.Time(p)); ok {
 				out[p] = max(out[p], v)
@@ -251,8 +301,11 @@ func (s suite) testCPU(t *testing.T) {
 	}
 }
 
-// testQuantiles holds what is read to PromQL's own arithmetic.
+// testQuantiles holds what is read to PromQL's own arithmetic; TestRawIsQuery does so for raw samples.
 func (s suite) testQuantiles(t *testing.T) {
+	if s.raw != nil {
+		return
+	}
 	for _, step := range []time.Duration{5 * time.Minute, 7 * time.Minute, 11 * time.Minute} { // those that divide no day too
 		w := week()
 		w.Step = step
@@ -324,6 +377,9 @@ func (s suite) peak(namespace string, c promquery.Container, w recommender.Windo
 				best, at = p.v, when
 			}
 		}
+	}
+	if s.raw != nil {
+		return recommender.Peak{Value: best, Pod: c.Pod, At: at}
 	}
 	back := w.Until.Sub(at).Truncate(within)
 	return recommender.Peak{Value: best, Pod: c.Pod, At: w.Until.Add(-back), Within: within}
@@ -546,17 +602,37 @@ func (s suite) testQueries(t *testing.T) {
 	w := week()
 	w.Length = 90 * time.Minute
 	_, facts := s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{"web-1"}}, w)
-	want := []string{
+	want := gridQueries()
+	if s.raw != nil {
+		want = rawQueries()
+	}
+	want = append(want, stabilityQueries()...)
+	if diff := cmp.Diff(want, facts.Queries); diff != "" {
+		t.Errorf("Queries (-want +got):\n%s", diff)
+	}
+}
+
+func rawQueries() []string {
+	return []string{
+		`container_memory_working_set_bytes{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]`,
+		`container_cpu_usage_seconds_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]`,
+	}
+}
+
+func gridQueries() []string {
+	return []string{
 		`max by (namespace, pod, container) (container_memory_working_set_bytes{namespace="shop",container!="",container!="POD",pod=~"web-1"})`,
 		`max by (namespace, pod, container) (max_over_time(container_memory_working_set_bytes{namespace="shop",container!="",container!="POD",pod=~"web-1"}[30m]))`,
 		`max by (namespace, pod, container) (max_over_time(container_memory_working_set_bytes{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h]))`,
 		`max by (namespace, pod, container) (rate(container_cpu_usage_seconds_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[5m]))`,
+	}
+}
+
+func stabilityQueries() []string {
+	return []string{
 		`max by (namespace, pod, container) (sum without (id, name, image) (increase(container_cpu_cfs_periods_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m])))`,
 		`max by (namespace, pod, container) (sum without (id, name, image) (increase(container_cpu_cfs_throttled_periods_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m])))`,
 		`max by (namespace, pod, container) (changes(kube_pod_container_status_restarts_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]))`,
-	}
-	if diff := cmp.Diff(want, facts.Queries); diff != "" {
-		t.Errorf("Queries (-want +got):\n%s", diff)
 	}
 }
 
@@ -573,7 +649,8 @@ func (s suite) testCancelled(t *testing.T) {
 }
 
 func (s suite) testDeadline(t *testing.T) {
-	r := &promquery.Reader{API: s.api, RequestTimeout: time.Nanosecond}
+	r := s.reader()
+	r.RequestTimeout = time.Nanosecond
 	_, err := r.Read(t.Context(), promquery.Batch{Namespace: "shop"}, week(), func(promquery.Series) {})
 	const want = "reading labels of namespace shop: no answer within 1ns: ask for less with a shorter --window or a longer --step, or wait longer with --query-timeout"
 	if err == nil || err.Error() != want || !errors.Is(err, context.DeadlineExceeded) {
@@ -585,6 +662,10 @@ func (s suite) testDeadline(t *testing.T) {
 // and for OOM kills, and one empty answer each where there are neither CPU limits nor kube-state-metrics.
 func (s suite) testRequests(t *testing.T) {
 	*s.api = counting{API: s.api.API}
+	if s.raw != nil {
+		s.testRawRequests(t)
+		return
+	}
 	s.read(t, promquery.Batch{Namespace: oddNamespace}, week())
 	if n := len(s.api.ranges); n != 7+1+7 || s.api.instant != 2 || s.api.lookedUps != 3 {
 		t.Errorf("%d range queries, %d instant queries, %d look-ups; want 15, 2, 3", n, s.api.instant, s.api.lookedUps)
@@ -596,5 +677,34 @@ func (s suite) testRequests(t *testing.T) {
 		if n := r.End.Sub(r.Start)/r.Step + 1; n > 11_000 {
 			t.Errorf("a range of %d points, want at most 11,000", n)
 		}
+	}
+}
+
+// testRawRequests wants a request a resource where the pods are known to be few, some more where they are not, and
+// slices that follow one another and end with rate windows.
+func (s suite) testRawRequests(t *testing.T) {
+	w := week()
+	for _, c := range []struct {
+		batch promquery.Batch
+		most  int
+	}{
+		{promquery.Batch{Namespace: "shop", Pods: []string{"web-1"}}, 2},
+		{promquery.Batch{Namespace: "shop", Containers: 5}, 2},
+		{promquery.Batch{Namespace: "shop"}, 2 * 3},
+		{promquery.Batch{Namespace: "shop", Containers: 100_000}, 2 * 5},
+	} {
+		s.raw.asked = nil
+		s.read(t, c.batch, w)
+		if n := len(s.raw.asked); n > c.most || len(s.api.ranges) > 4*7 {
+			t.Errorf("%+v: %d requests for raw samples and %d range queries, want at most %d and those for kills", c.batch, n, len(s.api.ranges), c.most)
+		}
+		for i, q := range s.raw.asked {
+			first := i == 0 || q.Matchers[0] != s.raw.asked[i-1].Matchers[0]
+			follows := first && q.Start.Equal(w.Start()) || !first && q.Start.Equal(s.raw.asked[i-1].End)
+			if !follows || w.Until.Sub(q.End)%w.RateWindow != 0 {
+				t.Errorf("%+v: request %d is for %s to %s", c.batch, i, q.Start, q.End)
+			}
+		}
+		s.api.ranges = nil
 	}
 }

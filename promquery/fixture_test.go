@@ -198,7 +198,7 @@ func (f *fixture) kills() {
 }
 
 // write makes a data folder of the fixture, a block a day, and forgets the order that series were added in.
-func (f *fixture) write(t *testing.T) string {
+func (f *fixture) write(t testing.TB) string {
 	t.Helper()
 	dir := t.TempDir()
 	byDay := map[int64][]*rawSeries{}
@@ -222,7 +222,7 @@ func splitByDay(points []point) map[int64][]point {
 	return out
 }
 
-func writeBlock(t *testing.T, dir string, series []*rawSeries) {
+func writeBlock(t testing.TB, dir string, series []*rawSeries) {
 	t.Helper()
 	w, err := promtsdb.NewBlockWriter(slog.New(slog.DiscardHandler), dir, day.Milliseconds())
 	if err != nil {
@@ -281,6 +281,16 @@ func (f *fixture) of(metric, namespace, pod, container string) []*rawSeries {
 		}
 	}
 	return out
+}
+
+// highest files the highest sample before each grid point.
+func (s *rawSeries) highest(w recommender.Window, out map[int]float64) {
+	for _, p := range s.points {
+		after := time.UnixMilli(p.t).Sub(w.Start())
+		if k := int((after + w.Step - 1) / w.Step); after > 0 && k <= w.Points() && !value.IsStaleNaN(p.v) {
+			out[k] = max(out[k], p.v)
+		}
+	}
 }
 
 const (

@@ -78,7 +78,7 @@ func (rd *reading) readMemory(ctx context.Context, s selection) (*holdings, erro
 	held := &holdings{points: map[Container]*Series{}}
 	expr := s.maxBy(itself, MemoryMetric)
 	err := rd.readGrid(ctx, expr, func(c Container, points []int, values []float64) {
-		series := Series{c.Pod, c.Name, recommender.Memory, points, values}
+		series := Series{Pod: c.Pod, Container: c.Name, Resource: recommender.Memory, Points: points, Values: values}
 		if rd.batch.Runs[c.Pod] {
 			held.add(series)
 			return
@@ -95,7 +95,7 @@ func (rd *reading) readCPU(ctx context.Context, s selection, short map[Container
 	}
 	return rd.readGrid(ctx, s.maxBy(rate, CPUMetric), func(c Container, points []int, values []float64) {
 		if !short[c] {
-			rd.visit(Series{c.Pod, c.Name, recommender.CPU, points, values})
+			rd.visit(Series{Pod: c.Pod, Container: c.Name, Resource: recommender.CPU, Points: points, Values: values})
 		}
 	})
 }
@@ -237,9 +237,10 @@ func (h *holdings) add(s Series) {
 	if old := h.points[c]; old != nil {
 		old.Points = append(old.Points, s.Points...)
 		old.Values = append(old.Values, s.Values...)
+		old.Covered = append(old.Covered, s.Covered...)
 		return
 	}
-	s.Points, s.Values = slices.Clone(s.Points), slices.Clone(s.Values)
+	s.Points, s.Values, s.Covered = slices.Clone(s.Points), slices.Clone(s.Values), slices.Clone(s.Covered)
 	h.points[c] = &s
 }
 

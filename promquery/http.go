@@ -29,11 +29,15 @@ type HTTPOptions struct {
 
 	// Headers are sent with each request, each as "Name: value". They win over ConfigFile's.
 	Headers []string
+
+	// PerSecond is how many requests are sent a second at most; 0 is no limit.
+	PerSecond float64
 }
 
 // HTTP asks a server over HTTP. Its errors are one line each, say what to do, and hold no credentials.
 type HTTP struct {
 	api     v1.API
+	inner   *client
 	address string // without credentials
 	secrets *secrets
 }
@@ -63,12 +67,14 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading --prometheus-config %s: %s", o.ConfigFile, hidden.hide(oneLine(err.Error())))
 	}
+	httpClient.Transport = newPaced(o.PerSecond, httpClient.Transport)
 	inner, err := api.NewClient(api.Config{Address: address.String(), Client: httpClient})
 	if err != nil {
 		return nil, fmt.Errorf("invalid --prometheus-url %s", redact(address))
 	}
 	h := &HTTP{address: redact(address), secrets: hidden}
-	h.api = v1.NewAPI(&client{Client: inner, address: h.address, secrets: hidden})
+	h.inner = &client{Client: inner, http: httpClient, address: h.address, secrets: hidden}
+	h.api = v1.NewAPI(h.inner)
 	return h, nil
 }
 
@@ -83,8 +89,9 @@ func (h *HTTP) Query(ctx context.Context, query string, ts time.Time, opts ...v1
 
 // QueryRange is v1.API's.
 func (h *HTTP) QueryRange(ctx context.Context, query string, r v1.Range, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {
-	value, warnings, infos, err := h.api.QueryRange(ctx, query, r, opts...)
-	return value, cleaned(h, warnings), cleaned(h, infos), h.clean(ctx, err)
+	var answer matrixAnswer
+	value, warnings, infos, err := h.api.QueryRange(context.WithValue(ctx, matrixKey{}, &answer), query, r, opts...)
+	return answer.in(value), cleaned(h, warnings), cleaned(h, infos), h.clean(ctx, err)
 }
 
 // Series is v1.API's.

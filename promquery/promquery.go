@@ -2,6 +2,8 @@
 package promquery
 
 import (
+	"time"
+
 	"github.com/rightsize/rightsize/recommender"
 )
 
@@ -31,15 +33,25 @@ type Batch struct {
 	Namespace string
 	Pods      []string        // only these; nil is every pod of the namespace
 	Runs      map[string]bool // those pods that are runs of a Job or a CronJob
+
+	// Containers is about how many containers with usage it is for, which sizes requests; 0 is not known.
+	Containers int
 }
 
 // Series is part of what one container of one pod used of one resource: its values at some points of the
-// window's grid. The slices are valid until the function that was given them returns.
+// window's grid, or, read sample by sample, at times between them. The slices are valid until the function that was
+// given them returns.
 type Series struct {
 	Pod, Container string
 	Resource       recommender.Resource
-	Points         []int     // k of Window.Time(k), ascending
+	Points         []int     // k of Window.Time(k), ascending: of each value the first point at or after it
 	Values         []float64 // cores or bytes, one a point
+
+	// Covered are the grid points that the values speak for, ascending; nil is Points.
+	Covered []int
+
+	// Within is how long before its point a value may be.
+	Within time.Duration
 }
 
 // Container names a container of a pod.
@@ -59,6 +71,6 @@ type Facts struct {
 	// Restarts counts those in the window. A container that kube-state-metrics said nothing of is not there.
 	Restarts   map[Container]int
 	Throttling map[Container]Periods // of those with a CPU limit
-	Queries    []string              // the PromQL that was asked, in order
+	Queries    []string              // the PromQL that was asked, in order; of raw samples what would give them
 	Warnings   []string              // Prometheus's own
 }

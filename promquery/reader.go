@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
@@ -20,13 +21,23 @@ const DefaultRequestTimeout = 2 * time.Minute
 type Reader struct {
 	API API
 
+	// Raw, where it is not nil, is what usage is read from, sample by sample; what kube-state-metrics says is still
+	// asked of API.
+	Raw Raw
+
 	// RequestTimeout is how long one request may take; 0 is DefaultRequestTimeout.
 	RequestTimeout time.Duration
+
+	memory sync.Pool // of *gathered
 }
 
 // Read reads what the batch's containers used, in cores and bytes, at the points of the window's grid. It hands
 // visit each container's points in slices of time, every point once, one call after the other. Values that are
 // not finite are handed on.
+//
+// With Raw it hands on every sample of memory, and the CPU rates over rate windows that tile the window back from its
+// end. A point then comes as often as there are values before it, and may come in two slices. Peaks have their exact
+// times.
 //
 // A run in Batch.Runs whose memory was seen for less than two rate windows is not handed to visit: Facts.Runs
 // has it, and Facts.Peaks its memory.
@@ -55,6 +66,7 @@ type reading struct {
 	log    log
 
 	stateForms forms // of kube-state-metrics' restart counts
+	scratch    scratch
 }
 
 func (rd *reading) read(ctx context.Context) error {
@@ -79,6 +91,12 @@ func (rd *reading) read(ctx context.Context) error {
 // readUsage reads everything of some pods but OOM kills. Memory comes first, for it tells which runs are short.
 func (rd *reading) readUsage(ctx context.Context, pods []string) error {
 	s := selection{rd.batch.Namespace, pods, rd.forms}
+	if rd.reader.Raw != nil {
+		if err := rd.readRaw(ctx, s); err != nil {
+			return err
+		}
+		return rd.readStability(ctx, s)
+	}
 	held, err := rd.readMemory(ctx, s)
 	if err != nil {
 		return rd.wrap("memory", err)

@@ -94,28 +94,58 @@ func (s selection) selectors(metric string, extra ...string) []string {
 }
 
 func (s selection) selector(f form, metric string, extra []string) string {
-	matchers := []string{equals(f.namespace, s.namespace)}
-	matchers = append(matchers, extra...)
-	matchers = append(matchers, f.container+`!=""`, f.container+`!="POD"`)
+	var texts []string
+	for i, m := range s.matchers(f) {
+		texts = append(texts, m.String())
+		if i == 0 {
+			texts = append(texts, extra...)
+		}
+	}
+	return metric + "{" + strings.Join(texts, ",") + "}"
+}
+
+// matchers hold for the selection's containers of one form.
+func (s selection) matchers(f form) []Matcher {
+	list := []Matcher{{f.namespace, Equal, s.namespace}, {f.container, NotEqual, ""}, {f.container, NotEqual, "POD"}}
 	if s.forms.exported {
-		matchers = append(matchers, f.othersEmpty()...)
+		list = append(list, f.othersEmpty()...)
 	}
 	if s.pods != nil {
-		matchers = append(matchers, f.pod+"=~"+quoteNames(s.pods))
+		list = append(list, Matcher{f.pod, Regexp, anyOf(s.pods)})
 	}
-	return metric + "{" + strings.Join(matchers, ",") + "}"
+	return list
 }
 
 // othersEmpty are matchers that hold for this form alone.
-func (f form) othersEmpty() []string {
-	var out []string
+func (f form) othersEmpty() []Matcher {
+	var out []Matcher
 	for _, n := range []string{f.namespace, f.pod, f.container} {
 		if !strings.HasPrefix(n, exportedPrefix) {
-			out = append(out, exportedPrefix+n+`=""`)
+			out = append(out, Matcher{exportedPrefix + n, Equal, ""})
 		}
 	}
 	return out
 }
+
+// Matcher is a condition on a label of a series. A label that is not there has the value "".
+type Matcher struct {
+	Name  string
+	Op    MatchOp
+	Value string // a regular expression that the whole of the label must match, for Regexp
+}
+
+// MatchOp is how a Matcher compares, as PromQL writes it.
+type MatchOp string
+
+// The operators that are used.
+const (
+	Equal    MatchOp = "="
+	NotEqual MatchOp = "!="
+	Regexp   MatchOp = "=~"
+)
+
+// String is the matcher in PromQL.
+func (m Matcher) String() string { return m.Name + string(m.Op) + quote(m.Value) }
 
 // maxBy is an expression that has one series per container: the highest of its duplicates at each point.
 // inner is the expression of one selector.
@@ -147,11 +177,11 @@ func equals(label, value string) string { return label + "=" + quote(value) }
 // quote is a PromQL string, which follows Go's escaping rules.
 func quote(s string) string { return strconv.Quote(s) }
 
-// quoteNames is a PromQL string with the regular expression that matches just these names.
-func quoteNames(names []string) string {
+// anyOf is the regular expression that matches just these names.
+func anyOf(names []string) string {
 	quoted := make([]string, len(names))
 	for i, n := range names {
 		quoted[i] = regexp.QuoteMeta(n)
 	}
-	return quote(strings.Join(quoted, "|"))
+	return strings.Join(quoted, "|")
 }

@@ -32,7 +32,7 @@ type Report struct {
 type Source struct {
 	Kind    string // "prometheus" or "tsdb"
 	Address string // the URL without credentials, or the folder
-	Read    string // "query_range"
+	Read    string // "query_range", "remote_read" or "chunks"
 }
 
 // Status is how far a recommendation got.

@@ -153,6 +153,7 @@ func (b batch) selection(namespace string, p *pods, w recommender.Window, runs m
 	sel := promquery.Batch{Namespace: namespace, Pods: b.pods, Runs: make(map[string]bool)}
 	if 2*len(b.pods) >= len(p.index.Containers) && promquery.Unnamed(p.containers(), w) {
 		sel.Pods = nil
+		sel.Containers = p.containers()
 	}
 	for _, pod := range b.pods {
 		if runs[p.match[pod].Ref] {

@@ -105,14 +105,20 @@ func (h *pool) addSeries(s promquery.Series) {
 	u := &e.usage[s.Resource]
 	e.runs[h.match[s.Pod].Run] = true
 	h.addToPod(e.pod(s.Resource, s.Pod), s)
-	for i, k := range s.Points {
+	covered := s.Covered
+	if covered == nil {
+		covered = s.Points
+	}
+	for _, k := range covered {
 		e.covered[s.Resource][(k-1)/64] |= 1 << ((k - 1) % 64)
-		if k == h.window.Points() {
-			u.Running++
-		}
-		if s.Resource == recommender.CPU {
+	}
+	if n := len(covered); n > 0 && covered[n-1] == h.window.Points() {
+		u.Running++
+	}
+	if s.Resource == recommender.CPU {
+		for i, k := range s.Points {
 			// The peak of CPU is a rate, known to its window.
-			u.Peak = higher(u.Peak, recommender.Peak{Value: s.Values[i], Pod: s.Pod, At: h.window.Time(k), Within: h.window.RateWindow})
+			u.Peak = higher(u.Peak, recommender.Peak{Value: s.Values[i], Pod: s.Pod, At: h.window.Time(k), Within: h.window.RateWindow + s.Within})
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/workload"
@@ -23,6 +24,9 @@ type Plan struct {
 
 	Workers      int // batches read at once; at least 1
 	PodsPerBatch int // bounds what one batch holds in memory; 0 is what samplesPerBatch allows
+
+	// SampleInterval is about the time between samples that Source reads; 0 is the window's step.
+	SampleInterval time.Duration
 }
 
 const (
@@ -34,12 +38,13 @@ const (
 	samplesPerBatch = maxPodsPerBatch * 2016
 )
 
-// podsPerBatch is the fewer the finer the grid is.
+// podsPerBatch is the fewer the finer the grid is, or the closer together the samples.
 func (p Plan) podsPerBatch() int {
 	if p.PodsPerBatch > 0 {
 		return p.PodsPerBatch
 	}
-	return min(max(samplesPerBatch/p.Window.Points(), 1), maxPodsPerBatch)
+	samples := int(p.Window.Length / cmp.Or(p.SampleInterval, p.Window.Step))
+	return min(max(samplesPerBatch/max(samples, 1), 1), maxPodsPerBatch)
 }
 
 // Item is what came of one container: a recommendation, or the error that kept it from being one. With

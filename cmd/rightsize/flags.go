@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -36,6 +37,9 @@ type options struct {
 	prometheusConfig string
 	headers          []string
 	queryTimeout     time.Duration
+	read             readMode
+	concurrency      int
+	qps              float64
 	tsdbDir          string
 
 	policyName  string
@@ -83,6 +87,7 @@ func (o *options) setDefaults() {
 	o.window = recommender.Window{Length: 7 * 24 * time.Hour, Step: 5 * time.Minute, RateWindow: 5 * time.Minute}
 	o.minCoverage = defaults.MinCoverage
 	o.queryTimeout = promquery.DefaultRequestTimeout
+	o.read, o.concurrency = readQuery, defaultConcurrency
 	o.policyName = defaults.Name
 	o.view.min = recommender.DefaultSignificance()
 }
@@ -104,6 +109,9 @@ func (o *options) usageFlags() flagGroup {
 	from.StringVar(&o.prometheusConfig, "prometheus-config", "", "HTTP client configuration `FILE` for it, as promtool's --http.config.file: TLS, basic, bearer, OAuth 2")
 	from.StringArrayVar(&o.headers, "header", nil, "header to send to it, as `'NAME: VALUE'`; may be repeated")
 	from.Var(duration(&o.queryTimeout), "query-timeout", "how long one request to it may take")
+	from.Var(value(&o.concurrency, "N", parseConcurrency, strconv.Itoa), "concurrency", "how many requests to it at once")
+	from.Var(value(&o.qps, "N", parseQPS, nil), "qps", "how many requests to it a second at most")
+	from.Var(o.readFlag(), "read", "query: at the points of a grid; remote: every sample, by remote read; auto: every sample where that can be had")
 	from.StringVar(&o.tsdbDir, "tsdb", "", "read the data folder of a Prometheus, or a snapshot of it, in `DIR` instead")
 	return from
 }

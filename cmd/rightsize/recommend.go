@@ -13,10 +13,6 @@ import (
 	"github.com/rightsize/rightsize/workload"
 )
 
-// workers is how many batches are read at once. Two keep a Prometheus busy while we decode, and leave
-// eighteen of its twenty places to others.
-const workers = 2
-
 // recommend prints the report. Nothing is written to std.out before the report is whole.
 func (o *options) recommend(ctx context.Context, std streams, args []string) error {
 	if err := o.slack.validate(args); err != nil {
@@ -60,7 +56,7 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	if err != nil {
 		return report.Report{}, nil, err
 	}
-	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: workers}
+	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: o.concurrency}
 	r, err := read(ctx, std, usage, plan, o.queryTimeout)
 	r.Warnings, r.Unlisted = append(warnings, r.Warnings...), selection.Unlisted
 	r.Least, r.View = o.view.min, o.view.view()
@@ -73,17 +69,26 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 // read runs the plan. It asks the server something cheap first: one that cannot be reached is then said
 // once, at once.
 func read(ctx context.Context, std streams, usage *usageSource, plan scan.Plan, queryTimeout time.Duration) (report.Report, error) {
+	var note string
 	if len(plan.Containers) > 0 {
-		if err := usage.check(ctx, plan.Window.Until, queryTimeout); err != nil {
+		err := usage.check(ctx, plan.Window.Until, queryTimeout)
+		if err == nil {
+			note, err = usage.choose(ctx, plan.Window.Until, queryTimeout)
+		}
+		if err != nil {
 			return report.Report{}, err
 		}
 	}
+	plan.SampleInterval = usage.interval()
 	std.log.info("reading usage", "containers", len(plan.Containers), "source", usage.described.Address, "until", plan.Window.Until.Format(time.RFC3339))
 	progress := bar{w: std.err, on: isTerminal(std.err) && !std.log.json}
 	result, err := scan.Run(ctx, usage.source, plan, progress.show)
 	progress.clear()
 	if err != nil {
 		return report.Report{}, err
+	}
+	if note != "" {
+		result.Warnings = append([]string{note}, result.Warnings...)
 	}
 	r := report.New(result, usage.described, plan.Window, plan.Policy)
 	for _, w := range r.Warnings {

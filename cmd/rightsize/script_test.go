@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os"
 	"path/filepath"
+	"strings"
 	"syscall"
 	"testing"
 
@@ -38,7 +39,8 @@ func TestDemo(t *testing.T) {
 
 // testScripts runs testdata/scripts. They find the demo's folder in $DEMO, a Prometheus that serves it
 // under $PROM, the same server with a password (reader:s3cret-word) under $LOCKED, one that stops answering
-// under $SLOW and one that never answers under $SILENT, and servers that are no Prometheus under $HTML, $EMPTY and, listening to nobody, $DEAD.
+// under $SLOW and one that never answers under $SILENT, one without remote read under $NOREAD and one that fails at
+// the end of it under $BADREAD, and servers that are no Prometheus under $HTML, $EMPTY and, listening to nobody, $DEAD.
 func testScripts(t *testing.T, demo string) {
 	prometheus, err := promserver.Open(filepath.Join(demo, "tsdb"), t.TempDir())
 	if err != nil {
@@ -49,6 +51,8 @@ func testScripts(t *testing.T, demo string) {
 		"UNTIL=" + shop.Until.Format("2006-01-02T15:04:05Z07:00"),
 		"PROM=" + serve(t, prometheus) + promserver.Prefix,
 		"LOCKED=" + serve(t, locked(prometheus)) + promserver.Prefix,
+		"NOREAD=" + serve(t, remoteRead(prometheus, http.NotFound)) + promserver.Prefix,
+		"BADREAD=" + serve(t, remoteRead(prometheus, failLate(prometheus))) + promserver.Prefix,
 		"SLOW=" + serve(t, slow(nil)),
 		"HTML=" + serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
@@ -97,6 +101,43 @@ func locked(h http.Handler) http.Handler {
 		h.ServeHTTP(w, r)
 	})
 }
+
+// remoteRead answers remote read in a way of its own.
+func remoteRead(h http.Handler, read http.HandlerFunc) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/api/v1/read") {
+			read(w, r)
+			return
+		}
+		h.ServeHTTP(w, r)
+	})
+}
+
+// failLate answers remote read with what h says, and with an error at its end if that is anything.
+func failLate(h http.Handler) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		said := &saying{ResponseWriter: w}
+		h.ServeHTTP(said, r)
+		if said.anything {
+			fmt.Fprintln(w, "expanding series: query timed out")
+		}
+	}
+}
+
+// saying notes whether anything is said.
+type saying struct {
+	http.ResponseWriter
+	anything bool
+}
+
+// Write implements io.Writer.
+func (s *saying) Write(p []byte) (int, error) {
+	s.anything = s.anything || len(p) > 0
+	return s.ResponseWriter.Write(p)
+}
+
+// Flush implements http.Flusher.
+func (s *saying) Flush() {}
 
 // slow answers the query of nothing, and then no more. It sends on asked when it is left waiting.
 func slow(asked chan<- struct{}) http.Handler {

@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/rightsize/rightsize/promquery"
+	"github.com/rightsize/rightsize/promquery/remote"
 	"github.com/rightsize/rightsize/promquery/tsdb"
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/report"
@@ -20,6 +21,9 @@ import (
 type usageSource struct {
 	api       promquery.API
 	source    scan.Source
+	reader    *promquery.Reader // is source
+	raw       rawReader         // nil where usage is read by queries whatever happens
+	mode      readMode
 	described report.Source
 	close     func()
 	ends      time.Time // of a folder: where its last block ends; zero where that is not known
@@ -36,6 +40,10 @@ func (o *options) openUsage(temporary *scratch) (*usageSource, error) {
 		return nil, usagef("--tsdb and --prometheus-url exclude each other: give one of them")
 	case o.tsdbDir != "" && (o.prometheusConfig != "" || len(o.headers) > 0):
 		return nil, usagef("--prometheus-config and --header go with --prometheus-url, not with --tsdb")
+	case o.tsdbDir != "" && o.qps > 0:
+		return nil, usagef("--qps goes with --prometheus-url, not with --tsdb")
+	case o.tsdbDir != "" && o.read == readRemote:
+		return nil, usagef("--read remote goes with --prometheus-url, not with --tsdb: --read auto reads every sample of a data folder")
 	case o.tsdbDir != "":
 		return o.openFolder(temporary)
 	case url == "":
@@ -48,11 +56,15 @@ func (o *options) openUsage(temporary *scratch) (*usageSource, error) {
 }
 
 func (o *options) openServer(url string) (*usageSource, error) {
-	api, err := promquery.NewHTTP(promquery.HTTPOptions{URL: url, ConfigFile: o.prometheusConfig, Headers: o.headers})
+	api, err := promquery.NewHTTP(promquery.HTTPOptions{URL: url, ConfigFile: o.prometheusConfig, Headers: o.headers, PerSecond: o.qps})
 	if err != nil {
 		return nil, usageError{err}
 	}
-	return o.usageOf(api, report.Source{Kind: "prometheus", Address: api.String()}, func() {}), nil
+	u := o.usageOf(api, report.Source{Kind: "prometheus", Address: api.String()}, func() {})
+	if o.read != readQuery {
+		u.raw = remote.New(api)
+	}
+	return u, nil
 }
 
 func (o *options) openFolder(temporary *scratch) (*usageSource, error) {
@@ -67,12 +79,16 @@ func (o *options) openFolder(temporary *scratch) (*usageSource, error) {
 	closed := func() { _ = db.Close() } // it was only read
 	u := o.usageOf(db, report.Source{Kind: "tsdb", Address: o.tsdbDir}, closed)
 	u.ends = db.BlocksEnd()
+	if o.read == readAuto {
+		u.raw = folder{db}
+	}
 	return u, nil
 }
 
 func (o *options) usageOf(api promquery.API, described report.Source, closed func()) *usageSource {
 	described.Read = "query_range"
-	return &usageSource{api: api, source: &promquery.Reader{API: api, RequestTimeout: o.queryTimeout}, described: described, close: closed}
+	reader := &promquery.Reader{API: api, RequestTimeout: o.queryTimeout}
+	return &usageSource{api: api, source: reader, reader: reader, mode: o.read, described: described, close: closed}
 }
 
 // endedBefore is a warning where a folder's data end before the window begins: somebody has left out --until.

@@ -56,7 +56,7 @@ func newAPI(db *tsdb.DB, dir string, log *slog.Logger) http.Handler {
 		engine, db, nil, nil, nil, nil, nil, nil,
 		func() config.Config { return config.Config{} }, nil, webapi.GlobalURLOptions{},
 		func(f http.HandlerFunc) http.HandlerFunc { return f },
-		nil, dir, false, false, 0, log, nil, 0, 0, 0, false, nil, nil, nil, nil, nil,
+		nil, dir, false, false, 0, log, nil, 50_000_000, 10, 1<<20, false, nil, nil, nil, nil, nil,
 		registry, registry, nil, false, nil, false, false, false, false, 5*time.Minute, false, false, nil, nil, webapi.OpenAPIOptions{}, nil,
 	)
 	router := route.New()

@@ -1,0 +1,148 @@
+package promquery
+
+import (
+	"context"
+	"errors"
+	"io"
+	"math"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+	"testing/iotest"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
+	"github.com/prometheus/common/model"
+)
+
+const answerOfTwo = `{"status":"success","data":{"resultType":"matrix","result":[
+ {"metric":{"__name__":"m","pod":"a\u00e9\"b"},"values":[[1700000000,"1"],[1700000000.5,"NaN"],[1700000001.123,"-1.5e+09"]]},
+ {"metric":{},"values":[[0,"+Inf"]],"histograms":[[1,{"count":"1"}]]}]},
+ "warnings":["w"],"infos":["i"],"stats":{"timings":{}}}`
+
+// Answers come from Prometheus, Thanos, Mimir and VictoriaMetrics, which adds fields of its own.
+func answers() []string {
+	return []string{
+		answerOfTwo,
+		`{"status":"success","isPartial":false,"data":{"resultType":"matrix","result":[]},"stats":{"seriesFetched": "0","executionTimeMsec":3}}`,
+		`{"data":{"result":[{"values":[[1,"2"]],"metric":{"a":"b"}}],"resultType":"matrix"},"status":"success"}`,
+		`{"status":"success","data":{"resultType":"matrix","result":null},"warnings":null}`,
+		`{"status":"error","errorType":"execution","error":"too many samples"}`,
+		`{"status":"success","data":{"resultType":"vector","result":[]}}`,
+		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"b"},"values":[[1,"x"]]}]}}`,
+		`{"status":"success","data":{"resultType":"matrix","result":[{"metric":{"a":"b"},"values":[[1]]}]}}`,
+		`{"status":"success"}`, `{}`, `[]`, `null`, ``, `<html>`, answerOfTwo[:100], answerOfTwo + answerOfTwo,
+	}
+}
+
+// canned is client_golang's client of one answer.
+type canned struct{ body string }
+
+// URL implements api.Client.
+func (canned) URL(string, map[string]string) *url.URL { return &url.URL{Host: "canned"} }
+
+// Do implements api.Client.
+func (c canned) Do(context.Context, *http.Request) (*http.Response, []byte, error) {
+	return &http.Response{StatusCode: http.StatusOK}, []byte(c.body), nil
+}
+
+// theirs is what client_golang makes of an answer.
+func theirs(body string) (model.Matrix, v1.Warnings, error) {
+	value, warnings, _, err := v1.NewAPI(canned{body}).QueryRange(context.Background(), "m", v1.Range{})
+	matrix, ok := value.(model.Matrix)
+	if err == nil && !ok {
+		err = errors.New("no matrix")
+	}
+	return matrix, warnings, err
+}
+
+func sameMatrix(a, b model.Matrix) string {
+	return cmp.Diff(a, b, cmpopts.EquateNaNs(), cmpopts.EquateEmpty(), cmpopts.IgnoreFields(model.SampleStream{}, "Histograms"))
+}
+
+// What we decode is what client_golang decodes, byte by byte too.
+func TestDecodeMatrix(t *testing.T) {
+	for _, body := range answers() {
+		want, warnings, wantErr := theirs(body)
+		for name, r := range map[string]io.Reader{"whole": strings.NewReader(body), "bytes": iotest.OneByteReader(strings.NewReader(body))} {
+			got, err := decodeMatrix(r)
+			ok := err == nil && got.Status == "success" && got.Data.ResultType == "matrix"
+			if ok != (wantErr == nil) {
+				t.Errorf("%s of %.60s: %v, client_golang says %v", name, body, err, wantErr)
+				continue
+			}
+			if diff := sameMatrix(want, got.matrix); ok && diff+cmp.Diff([]string(warnings), got.Warnings, cmpopts.EquateEmpty()) != "" {
+				t.Errorf("%s of %.60s (-client_golang +ours):\n%s", name, body, diff)
+			}
+		}
+	}
+}
+
+// An answer that is cut anywhere is an error, whatever its length says.
+func TestDecodeMatrixCut(t *testing.T) {
+	for n := range len(answerOfTwo) {
+		if _, err := decodeMatrix(strings.NewReader(answerOfTwo[:n])); err == nil {
+			t.Fatalf("cut after %d bytes: no error", n)
+		}
+	}
+}
+
+// A range query's errors read as those of other queries do.
+func TestQueryRangeErrors(t *testing.T) {
+	for body, want := range map[string]string{
+		answerOfTwo[:100]:                "answered what is not a result of Prometheus's API: it ends in the middle",
+		"<html><body>log in</body>":      "answered 200 OK: an HTML page: this is not Prometheus's API: is the path in --prometheus-url right?",
+		`{"status":"success"}`:           "this is not Prometheus's API",
+		`{"message":"no such tenant"}`:   "no such tenant: this is not Prometheus's API",
+		answers()[4]:                     "too many samples",
+		answers()[6]:                     `a sample has the value "x"`,
+		strings.Repeat(" ", 70_000) + "": "this is not Prometheus's API",
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			_, _ = io.WriteString(w, body)
+		}))
+		h, err := NewHTTP(HTTPOptions{URL: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, _, _, err = h.QueryRange(t.Context(), "m", v1.Range{End: time.Unix(1, 0), Step: time.Second})
+		server.Close()
+		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
+			t.Errorf("%.60s: %v, want one line with %s", body, err, want)
+		}
+	}
+}
+
+// Whatever bytes come, decoding ends; what both can decode, they decode alike.
+func FuzzDecodeMatrix(f *testing.F) {
+	for _, body := range answers() {
+		f.Add(body)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		got, err := decodeMatrix(strings.NewReader(body))
+		if err != nil {
+			return
+		}
+		want, _, err := theirs(body)
+		if err != nil || got.Data.ResultType != "matrix" || len(got.matrix) != len(want) {
+			return // client_golang is stricter in some things, and takes a field that comes twice another way
+		}
+		for i := range want {
+			if len(want[i].Values) != len(got.matrix[i].Values) {
+				return
+			}
+			for j, w := range want[i].Values {
+				g := got.matrix[i].Values[j]
+				same := g.Value == w.Value || math.IsNaN(float64(g.Value)) && math.IsNaN(float64(w.Value))
+				if math.Abs(float64(w.Timestamp)) < 1e14 && math.Abs(float64(g.Timestamp-w.Timestamp)) > 1 || !same {
+					t.Fatalf("%v, client_golang has %v", g, w)
+				}
+			}
+		}
+	})
+}

@@ -1,0 +1,303 @@
+package promquery
+
+import (
+	"cmp"
+	"context"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/prometheus/common/model"
+
+	"github.com/rightsize/rightsize/recommender"
+)
+
+// Raw reads samples as they were scraped: Prometheus's remote read does, and a data folder.
+type Raw interface {
+	// ReadRaw hands visit each series that matches and has samples, one call after the other. With an error, what
+	// visit was given before may lack something. Errors of visit are returned as they are.
+	ReadRaw(ctx context.Context, q RawQuery, visit func(RawSeries) error) error
+}
+
+// RawQuery is what samples are asked for: those of the series that all the matchers hold for, in (Start, End].
+type RawQuery struct {
+	Matchers   []Matcher // that of the metric's name too
+	Start, End time.Time
+}
+
+// Millis are the query's first and last millisecond, both included.
+func (q RawQuery) Millis() (first, last int64) { return q.Start.UnixMilli() + 1, q.End.UnixMilli() }
+
+// Labels are a series' labels.
+type Labels interface {
+	Get(name string) string // "" where there is none
+	Hash() uint64           // the same for the same labels
+}
+
+// RawSeries is one series as it was scraped. It is valid until the function that was given it returns.
+type RawSeries struct {
+	Labels  Labels
+	Samples []model.SamplePair // ascending in time, without stale markers
+	Ended   model.Time         // of a stale marker after the last sample; 0 where there is none
+}
+
+const (
+	// samplesPerRawRequest is about how many samples one request may return; they are held, at 16 bytes each, until
+	// the answer is known to be whole.
+	samplesPerRawRequest = 2_000_000
+
+	// RawInterval is the time between samples that is reckoned with before there are any: what Prometheus's operator
+	// and Helm charts scrape kubelets by, or twice as often.
+	RawInterval = 30 * time.Second
+
+	// unnamedContainers is how many containers a request without pod names is reckoned to have; see Unnamed.
+	unnamedContainers = 1000
+
+	// minRawSpan is the shortest time that one request is for.
+	minRawSpan = time.Hour
+
+	// lookback is how long a sample counts in PromQL: Prometheus's default of --query.lookback-delta.
+	lookback = 5 * time.Minute
+)
+
+// readRaw reads what containers used from raw samples. Memory comes first, for it tells which runs are short.
+func (rd *reading) readRaw(ctx context.Context, s selection) error {
+	short, err := rd.readRawMemory(ctx, s)
+	if err != nil {
+		return rd.wrap("memory", err)
+	}
+	return rd.wrap("cpu", rd.readRawCPU(ctx, s, short))
+}
+
+// readRawMemory hands on every sample of memory and files the peaks. It returns the runs that are too short for CPU
+// rates, whose memory it keeps to itself.
+func (rd *reading) readRawMemory(ctx context.Context, s selection) (short map[Container]bool, err error) {
+	held := &holdings{points: map[Container]*Series{}}
+	seen := map[Container]*span{}
+	err = rd.eachRawSlice(ctx, s, MemoryMetric, func(_ rawSlice, g *gathered) {
+		g.eachContainer(func(c Container, lines []line) {
+			rd.notePeaks(c, lines)
+			series := rd.memorySeries(c, lines)
+			if !rd.batch.Runs[c.Pod] {
+				rd.visit(series)
+				return
+			}
+			held.add(series)
+			if seen[c] == nil {
+				seen[c] = &span{first: math.MaxInt64, last: math.MinInt64}
+			}
+			seen[c].extend(lines)
+		})
+	})
+	if err != nil {
+		return nil, err
+	}
+	short = map[Container]bool{}
+	for c, s := range seen {
+		short[c] = s.length() < 2*rd.window.RateWindow
+	}
+	held.emit(rd.visit, func(c Container) bool { return !short[c] })
+	return short, nil
+}
+
+// readRawCPU hands on the rates of the rate windows that tile the window, and files the means of short runs.
+func (rd *reading) readRawCPU(ctx context.Context, s selection, short map[Container]bool) error {
+	runs := map[runSeries][]model.SamplePair{}
+	for c, is := range short {
+		if is {
+			rd.facts.Runs[c] = Run{}
+		}
+	}
+	err := rd.eachRawSlice(ctx, s, CPUMetric, func(sl rawSlice, g *gathered) {
+		g.eachContainer(func(c Container, lines []line) {
+			if short[c] {
+				for _, l := range lines {
+					k := runSeries{c, l.series}
+					runs[k] = append(runs[k], l.samples...)
+				}
+				return
+			}
+			if series := rd.cpuSeries(c, lines, sl); len(series.Values) > 0 {
+				rd.visit(series)
+			}
+		})
+	})
+	for k, samples := range runs {
+		rd.noteRun(k.container, samples)
+	}
+	return err
+}
+
+// runSeries is one series of a run.
+type runSeries struct {
+	container Container
+	series    uint64
+}
+
+// span is the time between a container's first and last sample.
+type span struct{ first, last model.Time }
+
+func (s *span) extend(lines []line) {
+	for _, l := range lines {
+		s.first = min(s.first, l.samples[0].Timestamp)
+		s.last = max(s.last, l.samples[len(l.samples)-1].Timestamp)
+	}
+}
+
+func (s *span) length() time.Duration { return s.last.Sub(s.first) }
+
+// notePeaks files the highest of a container's samples, with its time. Of equal ones the earliest stays.
+func (rd *reading) notePeaks(c Container, lines []line) {
+	best, at, found := math.Inf(-1), model.Time(math.MaxInt64), false
+	for _, l := range lines {
+		for _, s := range l.samples {
+			if v := float64(s.Value); v > best && !math.IsInf(v, 1) || v == best && s.Timestamp < at && found {
+				best, at, found = v, s.Timestamp, true
+			}
+		}
+	}
+	if old, ok := rd.facts.Peaks[c]; found && (!ok || best > old.Value) {
+		rd.facts.Peaks[c] = recommender.Peak{Value: best, Pod: c.Pod, At: at.Time().UTC()}
+	}
+}
+
+// rawSlice is the part (start, end] of the window that one request is for, in milliseconds.
+type rawSlice struct{ start, end int64 }
+
+// eachRawSlice reads a metric slice by slice, from the window's start to its end. The slices' ends are those of rate
+// windows, so that no rate needs two slices.
+func (rd *reading) eachRawSlice(ctx context.Context, s selection, metric string, emit func(rawSlice, *gathered)) error {
+	sizes := rd.newSizes()
+	g, ok := rd.reader.memory.Get().(*gathered)
+	if !ok {
+		g = &gathered{}
+	}
+	defer rd.reader.memory.Put(g)
+	for from := rd.window.Start(); from.Before(rd.window.Until); {
+		to := sizes.next(from)
+		g.reset()
+		for _, f := range s.forms.list {
+			rd.log.queries.add(s.selector(f, metric, nil) + "[" + promDuration(rd.window.Length) + "]")
+			q := RawQuery{Matchers: append([]Matcher{{model.MetricNameLabel, Equal, metric}}, s.matchers(f)...), Start: from, End: to}
+			if err := rd.reader.readRaw(ctx, q, g); err != nil {
+				return err
+			}
+		}
+		sizes.learn(g.count, to.Sub(from))
+		emit(rawSlice{from.UnixMilli(), to.UnixMilli()}, g)
+		from = to
+	}
+	return nil
+}
+
+// readRaw gathers one request's series, all of them or an error.
+func (r *Reader) readRaw(ctx context.Context, q RawQuery, g *gathered) error {
+	ctx, cancel := r.deadline(ctx)
+	defer cancel()
+	return because(ctx, r.Raw.ReadRaw(ctx, q, g.add))
+}
+
+// sizes decides how much time each request is for: at first by what a batch may have, then by what there was.
+type sizes struct {
+	window recommender.Window
+	per    time.Duration // how much time a request may be for
+}
+
+func (rd *reading) newSizes() *sizes {
+	containers := unnamedContainers
+	switch {
+	case rd.batch.Containers > 0:
+		containers = rd.batch.Containers
+	case rd.batch.Pods != nil:
+		containers = len(rd.batch.Pods) * containersPerPod
+	}
+	return &sizes{rd.window, samplesPerRawRequest / time.Duration(containers) * RawInterval}
+}
+
+// learn corrects the size by what a request returned, within a factor of eight.
+func (s *sizes) learn(samples int, over time.Duration) {
+	fits := float64(over) * samplesPerRawRequest / float64(max(samples, 1))
+	fits = min(max(fits, float64(s.per)/8), 8*float64(s.per), float64(recommender.MaxWindow))
+	s.per = time.Duration(fits)
+}
+
+// next is where the slice from a time on ends: a whole number of rate windows before the window's end.
+func (s *sizes) next(from time.Time) time.Time {
+	left, unit := s.window.Until.Sub(from), s.window.RateWindow
+	after := left - max(s.per, minRawSpan, unit)
+	if after <= 0 {
+		return s.window.Until
+	}
+	windows := (after + unit - 1) / unit
+	return s.window.Until.Add(-windows * unit)
+}
+
+// line is one series of a container within a slice. It has at least one sample.
+type line struct {
+	container Container
+	series    uint64
+	order     int // in which the series came
+	samples   []model.SamplePair
+	ended     model.Time
+}
+
+// gathered are the series of one slice, held until all are there.
+type gathered struct {
+	lines  []line
+	blocks [][]model.SamplePair // that the samples are in; those after used are empty
+	used   int
+	count  int // of samples
+}
+
+// blockSamples is how many samples a block of memory has room for, at least: 1 MiB.
+const blockSamples = 1 << 16
+
+func (g *gathered) reset() { g.lines, g.used, g.count = g.lines[:0], 0, 0 }
+
+func (g *gathered) add(s RawSeries) error {
+	if len(s.Samples) == 0 {
+		return nil
+	}
+	g.lines = append(g.lines, line{
+		container: Container{ownLabel(s.Labels, "pod"), ownLabel(s.Labels, "container")},
+		series:    s.Labels.Hash(), order: len(g.lines), samples: g.keep(s.Samples), ended: s.Ended,
+	})
+	return nil
+}
+
+// keep copies samples into memory that stays where it is, and is used again after a reset.
+func (g *gathered) keep(samples []model.SamplePair) []model.SamplePair {
+	g.count += len(samples)
+	if g.used == 0 || cap(g.blocks[g.used-1])-len(g.blocks[g.used-1]) < len(samples) {
+		if g.used == len(g.blocks) || cap(g.blocks[g.used]) < len(samples) {
+			g.blocks = slices.Insert(g.blocks, g.used, make([]model.SamplePair, 0, max(blockSamples, len(samples))))
+		}
+		g.blocks[g.used] = g.blocks[g.used][:0]
+		g.used++
+	}
+	block := &g.blocks[g.used-1]
+	from := len(*block)
+	*block = append(*block, samples...)
+	return (*block)[from:]
+}
+
+// ownLabel is the workload's value of a label; see own.
+func ownLabel(labels Labels, name string) string {
+	return cmp.Or(labels.Get(exportedPrefix+name), labels.Get(name))
+}
+
+// eachContainer calls emit with the series of each container, in order of pod and container.
+func (g *gathered) eachContainer(emit func(Container, []line)) {
+	slices.SortFunc(g.lines, func(a, b line) int {
+		return cmp.Or(strings.Compare(a.container.Pod, b.container.Pod), strings.Compare(a.container.Name, b.container.Name), cmp.Compare(a.order, b.order))
+	})
+	for rest := g.lines; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && rest[n].container == rest[0].container {
+			n++
+		}
+		emit(rest[0].container, rest[:n])
+		rest = rest[n:]
+	}
+}

@@ -1,0 +1,237 @@
+// Package remote reads raw samples over Prometheus's remote read: /api/v1/read, which Prometheus, Mimir and Cortex
+// have. Format: https://prometheus.io/docs/specs/prw/remote_read_api/
+package remote
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"mime"
+	"net/http"
+	"time"
+
+	"github.com/golang/snappy"
+	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/prometheus/prompb"
+
+	"github.com/rightsize/rightsize/promquery"
+	"github.com/rightsize/rightsize/promquery/chunks"
+)
+
+// path is where remote read is, below the server's address.
+const path = "/api/v1/read"
+
+// The answers: a stream of chunks as the server has stored them, and whole samples in one message.
+const (
+	streamType  = "application/x-streamed-protobuf"
+	streamProto = "prometheus.ChunkedReadResponse"
+	samplesType = "application/x-protobuf"
+)
+
+// Client reads from a server. Its methods may be called at the same time.
+type Client struct{ http *promquery.HTTP }
+
+var _ promquery.Raw = (*Client)(nil)
+
+// New makes a client of a server. It does not connect.
+func New(h *promquery.HTTP) *Client { return &Client{h} }
+
+// Probe finds out whether the server has remote read, with a request that no series matches: it says why not.
+func (c *Client) Probe(ctx context.Context, at time.Time) error {
+	none := []promquery.Matcher{{Name: "__name__", Op: promquery.Equal, Value: promquery.MemoryMetric}, {Name: "__name__", Op: promquery.Equal, Value: promquery.CPUMetric}}
+	q := promquery.RawQuery{Matchers: none, Start: at.Add(-time.Millisecond), End: at}
+	return c.ReadRaw(ctx, q, func(promquery.RawSeries) error { return nil })
+}
+
+// ReadRaw implements promquery.Raw. It asks for chunks, and looks at the answer for what it got.
+func (c *Client) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(promquery.RawSeries) error) error {
+	request, err := encode(q)
+	if err != nil {
+		return err
+	}
+	resp, err := c.http.Post(ctx, path, http.Header{
+		"Content-Type":                     {samplesType},
+		"Content-Encoding":                 {"snappy"},
+		"Accept-Encoding":                  {"snappy"}, // as the format wants; gzip gains nothing on chunks
+		"X-Prometheus-Remote-Read-Version": {"0.1.0"},
+	}, request)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = resp.Body.Close() }() // it was only read
+	d := &decoder{visit: visit}
+	d.first, d.last = q.Millis()
+	var bad malformed
+	if err := d.decode(resp); errors.As(err, &bad) {
+		return c.http.Refuse("answered remote read with "+bad.what, bad.said)
+	} else if err != nil {
+		return err
+	}
+	return nil
+}
+
+// encode is the request's body.
+func encode(q promquery.RawQuery) ([]byte, error) {
+	first, last := q.Millis()
+	query := &prompb.Query{StartTimestampMs: first, EndTimestampMs: last}
+	types := map[promquery.MatchOp]prompb.LabelMatcher_Type{
+		promquery.Equal: prompb.LabelMatcher_EQ, promquery.NotEqual: prompb.LabelMatcher_NEQ, promquery.Regexp: prompb.LabelMatcher_RE,
+	}
+	for _, m := range q.Matchers {
+		query.Matchers = append(query.Matchers, &prompb.LabelMatcher{Type: types[m.Op], Name: m.Name, Value: m.Value})
+	}
+	// Without hints a server that reads blocks of others (Thanos, Mimir) has to guess what is needed.
+	query.Hints = &prompb.ReadHints{StartMs: first, EndMs: last}
+	request := prompb.ReadRequest{
+		Queries:               []*prompb.Query{query},
+		AcceptedResponseTypes: []prompb.ReadRequest_ResponseType{prompb.ReadRequest_STREAMED_XOR_CHUNKS, prompb.ReadRequest_SAMPLES},
+	}
+	message, err := request.Marshal()
+	if err != nil {
+		return nil, fmt.Errorf("writing a remote read request: %w", err)
+	}
+	return snappy.Encode(nil, message), nil
+}
+
+// malformed is an answer that is not what it should be.
+type malformed struct {
+	what string
+	said []byte // the server's own words, where there are some
+}
+
+// Error implements error.
+func (m malformed) Error() string { return m.what }
+
+func malformedf(format string, args ...any) error {
+	return malformed{what: fmt.Sprintf(format, args...)}
+}
+
+// decoder hands over the series of one answer.
+type decoder struct {
+	first, last int64 // milliseconds, both included
+	visit       func(promquery.RawSeries) error
+
+	samples chunks.Samples
+	builder labels.ScratchBuilder
+	labels  labels.Labels
+	open    bool // whether a series has begun
+}
+
+func (d *decoder) decode(resp *http.Response) error {
+	kind, params, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
+	encoding := resp.Header.Get("Content-Encoding")
+	switch {
+	case err == nil && kind == streamType && params["proto"] == streamProto && (encoding == "" || encoding == "identity"):
+		return d.stream(resp.Body)
+	case err == nil && kind == samplesType && params["proto"] == "" && encoding == "snappy":
+		return d.message(resp.Body)
+	}
+	begin, _ := io.ReadAll(io.LimitReader(resp.Body, 300)) // for the error below
+	what := fmt.Sprintf("Content-Type %q", resp.Header.Get("Content-Type"))
+	if encoding != "" {
+		what += fmt.Sprintf(" and Content-Encoding %q", encoding)
+	}
+	return malformed{what + ", which is neither chunks nor samples", printable(begin)}
+}
+
+// stream decodes chunks as their frames arrive. A series may take several frames, one after the other.
+func (d *decoder) stream(r io.Reader) error {
+	f := newFrames(r)
+	var message prompb.ChunkedReadResponse
+	for {
+		frame, err := f.next()
+		if errors.Is(err, io.EOF) {
+			return d.finish()
+		}
+		if err != nil {
+			return err
+		}
+		message.Reset()
+		if err := message.Unmarshal(frame); err != nil {
+			return malformedf("a frame that is no %s: %v", streamProto, err)
+		}
+		for _, series := range message.ChunkedSeries {
+			if err := d.addChunks(series); err != nil {
+				return err
+			}
+		}
+	}
+}
+
+func (d *decoder) addChunks(series *prompb.ChunkedSeries) error {
+	if err := d.begin(series.Labels); err != nil {
+		return err
+	}
+	for _, c := range series.Chunks {
+		if err := d.samples.AddChunk(encodingOf(c.Type), c.Data); err != nil {
+			return malformedf("%v (series %s)", err, d.labels)
+		}
+	}
+	return nil
+}
+
+// begin hands over the series before, unless it is the same.
+func (d *decoder) begin(pairs []prompb.Label) error {
+	d.builder.Reset()
+	for _, l := range pairs {
+		d.builder.Add(l.Name, l.Value)
+	}
+	d.builder.Sort()
+	next := d.builder.Labels()
+	if d.open && labels.Equal(next, d.labels) {
+		return nil
+	}
+	if err := d.finish(); err != nil {
+		return err
+	}
+	d.labels, d.open = next, true
+	d.samples.Reset(d.first, d.last)
+	return nil
+}
+
+func (d *decoder) finish() error {
+	if !d.open {
+		return nil
+	}
+	d.open = false
+	return d.visit(promquery.RawSeries{Labels: d.labels, Samples: d.samples.Pairs(), Ended: d.samples.Ended()})
+}
+
+// maxMessage is how long a message of samples may be, in bytes: at 20 bytes a sample far more than is asked for at
+// once. A stream has no such limit.
+const maxMessage = 512 << 20
+
+// message decodes whole samples.
+func (d *decoder) message(r io.Reader) error {
+	compressed, err := io.ReadAll(io.LimitReader(r, maxMessage))
+	if err != nil {
+		return err
+	}
+	if n, err := snappy.DecodedLen(compressed); err != nil || n > maxMessage {
+		return malformed{fmt.Sprintf("samples that are not what snappy compresses, or more than %d bytes", maxMessage), printable(compressed)}
+	}
+	content, err := snappy.Decode(nil, compressed)
+	if err != nil {
+		return malformed{"samples that are cut off, or not what snappy compresses", printable(compressed)}
+	}
+	var response prompb.ReadResponse
+	if err := response.Unmarshal(content); err != nil {
+		return malformedf("samples that are no prometheus.ReadResponse: %v", err)
+	}
+	if len(response.Results) != 1 || response.Results[0] == nil {
+		return malformedf("%d results to one query", len(response.Results))
+	}
+	for _, series := range response.Results[0].Timeseries {
+		if len(series.Histograms) > 0 {
+			return malformedf("histograms, where usage is numbers")
+		}
+		if err := d.begin(series.Labels); err != nil {
+			return err
+		}
+		for _, s := range series.Samples {
+			d.samples.Add(s.Timestamp, s.Value)
+		}
+	}
+	return d.finish()
+}
