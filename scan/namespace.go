@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,7 +26,7 @@ func (s *scanner) scanNamespace(ctx context.Context, n *namespaceScan) {
 	index, err := s.source.Index(ctx, n.name, s.plan.Window)
 	n.warnings = append(n.warnings, index.Warnings...)
 	if err != nil {
-		n.fail(n.containers, err)
+		n.fail(s.plan, n.containers, err)
 		s.stepDone(n.name)
 		return
 	}
@@ -173,16 +174,17 @@ func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b ba
 		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, runs), s.plan.Window, histories.addSeries)
 		n.warnings = appendNew(n.warnings, facts.Warnings)
 		if err != nil {
-			n.fail(b.containers, err)
+			n.fail(s.plan, b.containers, err)
 			return
 		}
 		histories.addFacts(facts)
 		n.queries = appendNew(n.queries, facts.Queries)
 	}
 	for _, c := range b.containers {
-		rec := recommender.Recommend(c, histories.history(c.ID), s.plan.Policy)
+		own := s.plan.Policies[c.ID]
+		rec := recommender.Recommend(c, histories.history(c.ID), *cmp.Or(own, &s.plan.Policy))
 		s.explainGaps(ctx, &rec, p)
-		n.items[c.ID] = Item{Recommendation: rec}
+		n.items[c.ID] = Item{Recommendation: rec, Policy: own}
 	}
 	n.warnings = appendNew(n.warnings, histories.undeclared())
 }

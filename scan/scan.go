@@ -18,6 +18,9 @@ type Plan struct {
 	Window     recommender.Window      // aligned
 	Policy     recommender.Policy
 
+	// Policies are those of containers that have another one. Containers with the same one share it.
+	Policies map[recommender.ID]*recommender.Policy
+
 	// Declared holds, by namespace, every workload of the containers' namespaces, those that are not asked
 	// for too: api must not claim api-v2's pods.
 	Declared map[string][]workload.Workload
@@ -51,8 +54,12 @@ func (p Plan) podsPerBatch() int {
 // an error the recommendation holds what is declared and nothing else.
 type Item struct {
 	recommender.Recommendation
-	Err error
+	Policy *recommender.Policy // that it was made by, where it is not the plan's; nil where it is
+	Err    error
 }
+
+// Exempt says that the container is left alone.
+func (i Item) Exempt() bool { return i.Policy != nil && i.Policy.Exempt != "" }
 
 // Result is what Run found, in the order of the containers' IDs.
 type Result struct {
@@ -196,8 +203,8 @@ func (s *scanner) stepDone(namespace string) {
 }
 
 // fail keeps an error with the containers that it concerns.
-func (n *namespaceScan) fail(cs []recommender.Container, err error) {
+func (n *namespaceScan) fail(p Plan, cs []recommender.Container, err error) {
 	for _, c := range cs {
-		n.items[c.ID] = Item{Recommendation: recommender.Recommendation{Container: c}, Err: err}
+		n.items[c.ID] = Item{Recommendation: recommender.Recommendation{Container: c}, Policy: p.Policies[c.ID], Err: err}
 	}
 }
