@@ -33,11 +33,11 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	if err := o.validate(args); err != nil {
 		return report.Report{}, nil, err
 	}
-	policy, err := o.policy()
+	policies, err := o.policies()
 	if err != nil {
 		return report.Report{}, nil, err
 	}
-	window, err := o.grid(policy, time.Now())
+	window, err := o.grid(policies.own, time.Now())
 	if err != nil {
 		return report.Report{}, nil, err
 	}
@@ -56,7 +56,10 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	if err != nil {
 		return report.Report{}, nil, err
 	}
-	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: o.concurrency}
+	plan := scan.Plan{
+		Containers: selection.Containers, Declared: selection.Workloads, Window: window,
+		Policy: policies.own, Policies: policies.assign(std.log, selection), Workers: o.concurrency,
+	}
 	r, err := read(ctx, std, usage, plan, o.queryTimeout)
 	r.Warnings, r.Unlisted = append(warnings, r.Warnings...), selection.Unlisted
 	r.Least, r.View = o.view.min, o.view.view()
