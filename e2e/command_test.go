@@ -107,8 +107,9 @@ type container struct {
 		At    time.Time
 		Limit float64 `json:"limitBytes"`
 	}
-	Resources map[string]advice
-	QoS       struct{ Now, After string }
+	Resources  map[string]advice
+	QoS        struct{ Now, After string }
+	PolicyRule string
 }
 
 // advice is what the report says of one resource of a container.

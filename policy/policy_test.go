@@ -274,6 +274,32 @@ func TestSchema(t *testing.T) {
 	}
 }
 
+// The examples in the document can be used, and it names every key.
+func TestDocument(t *testing.T) {
+	text, err := os.ReadFile(filepath.Join("..", "docs", "policy.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	examples := 0
+	for _, block := range strings.Split(string(text), "```yaml\n")[1:] {
+		example, _, _ := strings.Cut(block, "```")
+		same(t, parsed(t, example))
+		examples++
+	}
+	if examples == 0 {
+		t.Error("there is no example")
+	}
+	keys := names(fileFields(), func(f field[File]) string { return f.name })
+	keys = append(keys, names(ruleFields(), func(f field[Rule]) string { return f.name })...)
+	keys = append(keys, names(matchTable(), func(f field[Match]) string { return f.name })...)
+	keys = append(keys, names(sizesFields(recommender.CPU), func(f field[Sizes]) string { return f.name })...)
+	for _, key := range keys {
+		if !strings.Contains(string(text), "`"+key+"`") {
+			t.Errorf("docs/policy.md lacks the key %s", key)
+		}
+	}
+}
+
 func TestFingerprint(t *testing.T) {
 	sum := func(text string) string {
 		s, err := parsed(t, text).Fingerprint()
