@@ -90,7 +90,7 @@ func noSecrets(t *testing.T, r result) {
 // report is the part of the JSON report that tests read.
 type report struct {
 	Source     struct{ Kind, Address, Read string }
-	Ownership  struct{ ByOwner, ByName, Ambiguous, Unknown int }
+	Ownership  struct{ ByOwner, ByObject, ByName, Ambiguous, Unknown int }
 	Containers []container
 	Warnings   []string
 	Retargets  []struct {

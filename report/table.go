@@ -270,7 +270,7 @@ func (t table) summary(b *strings.Builder) {
 		fmt.Fprintf(b, "Rule %s, %s: %s\n", use.Rule, recommender.Count(use.Containers, "container"), recommender.Printable(policyText(use.Policy)))
 	}
 	o := t.Ownership
-	fmt.Fprintf(b, "Pods with usage: %d known by their owner, %d by their name, %d ambiguous, %d of nothing declared\n", o.ByOwner, o.ByName, o.Ambiguous, o.Unknown)
+	fmt.Fprintf(b, "Pods with usage: %d known by their recorded owner, %d by the cluster's objects, %d by their name, %d ambiguous, %d of nothing declared\n", o.ByOwner, o.ByObject, o.ByName, o.Ambiguous, o.Unknown)
 }
 
 func total(r recommender.Resource, t Total) string {

@@ -71,6 +71,7 @@ type wireRules struct {
 
 type wireOwnership struct {
 	ByOwner   int `json:"byOwner"`
+	ByObject  int `json:"byObject"`
 	ByName    int `json:"byName"`
 	Ambiguous int `json:"ambiguous"`
 	Unknown   int `json:"unknown"`

@@ -30,7 +30,7 @@ func (s *scanner) scanNamespace(ctx context.Context, n *namespaceScan) {
 		s.stepDone(n.name)
 		return
 	}
-	p := sortOut(index, s.plan.Declared[n.name])
+	p := sortOut(index, s.plan.Declared[n.name], s.plan.Owners[n.name])
 	n.ownership = p.counts
 	n.warnings = append(n.warnings, p.warnings(n.name)...)
 
@@ -43,12 +43,12 @@ func (s *scanner) scanNamespace(ctx context.Context, n *namespaceScan) {
 	}
 }
 
-func sortOut(index promquery.Index, declared []workload.Workload) *pods {
+func sortOut(index promquery.Index, declared []workload.Workload, live recommender.Owners) *pods {
 	p := &pods{
 		index: index, declared: make(map[key]bool),
 		owned: make(map[workload.Ref][]string), match: make(map[string]workload.Match, len(index.Containers)),
 	}
-	resolver := workload.NewResolver(declared, index.Owners)
+	resolver := workload.NewResolver(declared, index.Owners, live)
 	isDeclared := make(map[workload.Ref]bool, len(declared))
 	for _, w := range declared {
 		isDeclared[w.Ref] = true
@@ -64,6 +64,8 @@ func sortOut(index promquery.Index, declared []workload.Workload) *pods {
 			p.counts.Unknown++
 		case m.Way == workload.ByOwner:
 			p.counts.ByOwner++
+		case m.Way == workload.ByObject:
+			p.counts.ByObject++
 		default:
 			p.counts.ByName++
 		}

@@ -25,6 +25,9 @@ type Plan struct {
 	// for too: api must not claim api-v2's pods.
 	Declared map[string][]workload.Workload
 
+	// Owners is who owns what now, by namespace, for what kube-state-metrics has not recorded.
+	Owners map[string]recommender.Owners
+
 	Workers      int // batches read at once; at least 1
 	PodsPerBatch int // bounds what one batch holds in memory; 0 is what samplesPerBatch allows
 
@@ -73,6 +76,7 @@ type Result struct {
 // Ownership counts the pods with usage by the way their workload was found.
 type Ownership struct {
 	ByOwner   int // by kube-state-metrics' owner series
+	ByObject  int // by the cluster's objects, as they are now
 	ByName    int // by the pod's name
 	Ambiguous int // the name fits several workloads: the pod is left out
 	Unknown   int // belongs to nothing that is declared
@@ -80,6 +84,7 @@ type Ownership struct {
 
 func (o *Ownership) add(other Ownership) {
 	o.ByOwner += other.ByOwner
+	o.ByObject += other.ByObject
 	o.ByName += other.ByName
 	o.Ambiguous += other.Ambiguous
 	o.Unknown += other.Unknown

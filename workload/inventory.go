@@ -15,6 +15,9 @@ type Inventory struct {
 	Workloads []Workload // by namespace, name and kind
 	Warnings  []string   // what could not be read or looks wrong, one line each, in the order it was met
 
+	// Owners is who owns which ReplicaSet, Job and pod now, by namespace. Manifests do not know.
+	Owners map[string]recommender.Owners
+
 	// Hints are what is not known either, to nobody's surprise.
 	Hints []string
 
@@ -53,6 +56,8 @@ type Selection struct {
 	// Workloads holds, by namespace, every workload of each namespace that has a selected container, the
 	// ones that are not selected too: whose a pod is by its name depends on all its neighbours.
 	Workloads map[string][]Workload
+
+	Owners map[string]recommender.Owners // who owns what now, by namespace; see Inventory
 }
 
 // In is every workload of the namespace.
@@ -83,7 +88,7 @@ func (inv *Inventory) Select(s Selector) (*Selection, error) {
 	if meant, err = s.labelled(meant); err != nil {
 		return nil, err
 	}
-	sel := &Selection{Workloads: map[string][]Workload{}}
+	sel := &Selection{Workloads: map[string][]Workload{}, Owners: inv.Owners}
 	meant = filter(meant, func(w Workload) bool {
 		if s.asksFor(w) {
 			return true

@@ -57,7 +57,7 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 		return report.Report{}, nil, err
 	}
 	plan := scan.Plan{
-		Containers: selection.Containers, Declared: selection.Workloads, Window: window,
+		Containers: selection.Containers, Declared: selection.Workloads, Owners: selection.Owners, Window: window,
 		Policy: policies.own, Policies: policies.assign(std.log, selection), Workers: o.concurrency,
 	}
 	r, err := read(ctx, std, usage, plan, o.queryTimeout)

@@ -23,16 +23,25 @@ func (h History) Each(visit func(Series) error) error {
 		if err := h.usage(p, visit); err != nil {
 			return err
 		}
+		if p.Unrecorded {
+			continue
+		}
 		if err := h.state(p, visit); err != nil {
 			return err
 		}
 	}
 	for _, rs := range h.ReplicaSets {
+		if rs.Unrecorded {
+			continue
+		}
 		if err := visit(h.owned("kube_replicaset_owner", "replicaset", rs)); err != nil {
 			return err
 		}
 	}
 	for _, j := range h.Jobs {
+		if j.Unrecorded {
+			continue
+		}
 		if err := visit(h.owned("kube_job_owner", "job_name", j)); err != nil {
 			return err
 		}
