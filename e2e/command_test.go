@@ -101,7 +101,7 @@ type report struct {
 
 type container struct {
 	Kind, Workload, Container, Error string
-	Runs                             int
+	Runs, Replicas                   int
 	OOMKills                         []struct {
 		Pod   string
 		At    time.Time

@@ -29,6 +29,7 @@ func recommend(c Container, h History, p Policy) Recommendation {
 		guard.act(&j)
 	}
 	for r := range NumResources {
+		j.noteAdmitted(r)
 		j.noteRefusal(r)
 		j.noteOutsideRange(r)
 		j.noteResizers(r)
@@ -78,6 +79,15 @@ func (j *judgement) applyRules(r Resource) {
 	}
 	j.advice[r].Formula = j.policy.Rules[r].formula(r, u, j.container.Spec[r])
 	j.advice[r].Bounds = j.advice[r].Formula
+}
+
+// NoteAdmitted says that what is declared now may be something else.
+const NoteAdmitted = "as-admitted"
+
+func (j *judgement) noteAdmitted(r Resource) {
+	if why := j.container.Admitted[r]; why != "" {
+		j.note(r, NoteAdmitted, "as admitted, not as declared: %s", why)
+	}
 }
 
 // noteRefusal marks what Kubernetes would refuse, where no guard has put it right.

@@ -15,6 +15,9 @@ type Inventory struct {
 	Workloads []Workload // by namespace, name and kind
 	Warnings  []string   // what could not be read or looks wrong, one line each, in the order it was met
 
+	// FromMetrics says that the workloads are those that kube-state-metrics knows pods of, in Namespaces.
+	FromMetrics bool
+
 	// Owners is who owns which ReplicaSet, Job and pod now, by namespace. Manifests do not know.
 	Owners map[string]recommender.Owners
 
@@ -140,6 +143,9 @@ func (inv *Inventory) inNamespaces(names []string) ([]Workload, error) {
 	for _, n := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		if inv.Manifests && !slices.Contains(inv.Namespaces, n) {
 			return nil, missingNamespace(n, "is not in the manifests", inv.Namespaces)
+		}
+		if inv.FromMetrics && !slices.Contains(inv.Namespaces, n) {
+			return nil, missingNamespace(n, "has no pods that kube-state-metrics knows of", inv.Namespaces)
 		}
 		in = append(in, inv.In(n)...)
 	}

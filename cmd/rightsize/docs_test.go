@@ -104,7 +104,7 @@ func TestEveryNoteIsDocumented(t *testing.T) {
 	codes := []string{
 		recommender.NoteNoData, recommender.NoteRequestAboveLimit, recommender.NoteRunsTooShort, recommender.NoteDroppedSamples,
 		recommender.NoteOutsideLimitRange, recommender.NoteLimitRangeDefault, recommender.NoteVPA, recommender.NoteHeapFollows,
-		recommender.NoteExempt, recommender.NoteRetargeted, recommender.NoteQoS, recommender.NoteLargerThanNodes, recommender.NoteQuota, recommender.NoteOutsideQuota,
+		recommender.NoteExempt, recommender.NoteAdmitted, recommender.NoteRetargeted, recommender.NoteQoS, recommender.NoteLargerThanNodes, recommender.NoteQuota, recommender.NoteOutsideQuota,
 	}
 	for _, code := range recommender.Observations() {
 		codes = append(codes, code)

@@ -32,6 +32,7 @@ type options struct {
 	system         bool
 	files          []string
 	recursive      bool
+	fromMetrics    bool
 
 	prometheusURL    string
 	prometheusConfig string
@@ -94,6 +95,7 @@ func (o *options) whereFlags() flagGroup {
 	in.BoolVar(&o.system, "system", false, "the system's workloads too: in kube- namespaces that are not named, or of a system- priority class")
 	in.StringSliceVar(&o.containers, "container", nil, "only containers of this `NAME`; may be repeated")
 	in.StringArrayVarP(&o.files, "filename", "f", nil, "read workloads from manifests instead of a cluster: a `FILE`, a folder, a kustomization, or - for stdin; may be repeated")
+	in.BoolVar(&o.fromMetrics, "from-metrics", false, "read workloads from kube-state-metrics' series instead of a cluster: those that have pods")
 	in.BoolVarP(&o.recursive, "recursive", "R", false, "with -f: folders and all that is in them")
 	return in
 }
@@ -260,6 +262,16 @@ func (o *options) validate(args []string) error {
 	}
 	if err := o.view.validate(); err != nil {
 		return err
+	}
+	switch {
+	case o.recursive && len(o.files) == 0:
+		return usagef("--recursive goes with --filename")
+	case o.fromMetrics && len(o.files) > 0:
+		return usagef("--from-metrics and --filename exclude each other: give one of them")
+	case o.fromMetrics && !o.selector.Empty():
+		return usagef("--selector does not go with --from-metrics: kube-state-metrics does not tell labels, unless it is asked to")
+	case o.fromMetrics && o.format.Name == kustomizeOutput:
+		return usagef("-o kustomize does not go with --from-metrics, which does not tell what is declared where: read workloads from a cluster or with -f")
 	}
 	if _, err := clientcmd.ParseTimeout(o.requestTimeout); err != nil {
 		return usagef("invalid --request-timeout %q: want seconds, or a duration such as 30s or 2m", o.requestTimeout)

@@ -16,6 +16,14 @@ type History struct {
 	Pods        []Pod
 	ReplicaSets []Owned // by Deployments, those that are gone too
 	Jobs        []Owned // by CronJobs, or by nobody
+	Objects     []State // of all others
+}
+
+// State is what kube-state-metrics says of an object that was always there.
+type State struct {
+	Metric string
+	Labels map[string]string
+	Value  float64
 }
 
 // Owner is the controller of an object; the zero Owner is nobody.
