@@ -58,6 +58,7 @@ func TestConformance(t *testing.T) {
 			t.Run("namespaces", s.testNamespaces)
 			t.Run("index", s.testIndex)
 			t.Run("state", s.testState)
+			t.Run("broken owners", s.testBrokenOwners)
 			t.Run("memory", s.testMemory)
 			t.Run("cpu", s.testCPU)
 			t.Run("quantiles", s.testQuantiles)
@@ -226,6 +227,18 @@ func (s suite) testIndex(t *testing.T) {
 		"monitoring": {Containers: map[string][]string{"exporter-0": {"exporter"}}, Owners: noOwners()},
 		oddNamespace: {Containers: map[string][]string{oddPod: {oddContainer}, "podX$^|xx": {oddContainer}}, Owners: noOwners()},
 		"absent":     {Containers: map[string][]string{}, Owners: noOwners()},
+		"moved": {
+			Containers: map[string][]string{},
+			Owners: recommender.Owners{
+				Pods:        map[string]recommender.Owner{"db-0": {Kind: "Omega", Name: "db"}, "db-1": {Kind: "Omega", Name: "db"}},
+				ReplicaSets: map[string]recommender.Owner{},
+				Jobs:        map[string]recommender.Owner{"once": {Kind: "CronJob", Name: "b"}},
+			},
+			Warnings: []string{
+				"namespace moved: several owners of job once by kube_job_owner in the window: all that was used counts for the last one",
+				"namespace moved: several owners of pods db-0, db-1 by kube_pod_owner in the window: all that was used counts for the last one",
+			},
+		},
 	} {
 		got, err := s.reader().Index(t.Context(), namespace, week())
 		if err != nil {
@@ -235,6 +248,32 @@ func (s suite) testIndex(t *testing.T) {
 			t.Errorf("Index of %s (-want +got):\n%s", namespace, diff)
 		}
 	}
+}
+
+// testBrokenOwners: owners that could not be read are an error, never nobody.
+func (s suite) testBrokenOwners(t *testing.T) {
+	r := &promquery.Reader{API: breaking{s.api, "timestamp(kube_pod_owner"}}
+	const want = "reading owners of namespace moved: disk on fire"
+	if _, err := r.Index(t.Context(), "moved", week()); err == nil || err.Error() != want {
+		t.Errorf("Index with broken owners: %v, want %s", err, want)
+	}
+	const refused = "reading owners of namespace shop: client_error: forbidden"
+	if _, err := (&promquery.Reader{API: forbidding{s.api, "kube_pod_owner"}}).Index(t.Context(), "shop", week()); err == nil || err.Error() != refused {
+		t.Errorf("Index with forbidden owners: %v, want %s", err, refused)
+	}
+}
+
+// forbidding refuses to list series of what has the text in it, as a proxy that checks queries does.
+type forbidding struct {
+	promquery.API
+	text string
+}
+
+func (f forbidding) Series(ctx context.Context, matches []string, from, until time.Time, opts ...v1.Option) ([]model.LabelSet, v1.Warnings, v1.Infos, error) {
+	if strings.Contains(strings.Join(matches, " "), f.text) {
+		return nil, nil, nil, &v1.Error{Type: v1.ErrClient, Msg: "forbidden"}
+	}
+	return f.API.Series(ctx, matches, from, until, opts...)
 }
 
 // testState: the workload's own labels stand under their plain names, and a failure is none of "nothing there".
