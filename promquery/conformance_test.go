@@ -58,6 +58,7 @@ func TestConformance(t *testing.T) {
 			t.Run("namespaces", s.testNamespaces)
 			t.Run("index", s.testIndex)
 			t.Run("state", s.testState)
+			t.Run("last state", s.testLastState)
 			t.Run("broken owners", s.testBrokenOwners)
 			t.Run("memory", s.testMemory)
 			t.Run("cpu", s.testCPU)
@@ -303,6 +304,44 @@ func (s suite) testState(t *testing.T) {
 	r := &promquery.Reader{API: breaking{s.api, "kube_pod"}}
 	if _, _, err := r.State(t.Context(), "shop", []string{"kube_pod_owner"}, until()); err == nil || err.Error() != "reading kube_pod_owner of kube-state-metrics: disk on fire" {
 		t.Errorf("error %v", err)
+	}
+}
+
+// testLastState: what was last said of pods that are gone, whatever their labels' form, and which metrics there are at all.
+func (s suite) testLastState(t *testing.T) {
+	for _, c := range []struct{ namespace, metric, pod, want string }{
+		{"shop", "kube_pod_container_resource_limits", "oom-1", "209715200"},
+		{"exp", "kube_pod_container_resource_limits", "api-1", "209715200"},
+		{"moved", "kube_pod_owner", "db-1", "1 1"}, // its owner changed
+		{"shop", "kube_pod_owner", "web", ""},
+		{oddNamespace, "kube_pod_owner", oddPod, ""},
+	} {
+		got, _, err := s.reader().LastState(t.Context(), c.namespace, []string{c.metric}, []string{c.pod, "no-such-pod"}, week())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var values []string
+		for _, m := range got {
+			if m.Name != c.metric || m.Labels["pod"] != c.pod || m.Labels["namespace"] != c.namespace {
+				t.Errorf("metric %+v", m)
+			}
+			values = append(values, fmt.Sprintf("%.0f", m.Value))
+		}
+		if text := strings.Join(values, " "); text != c.want {
+			t.Errorf("%s of %s: %q, want %q", c.metric, c.pod, text, c.want)
+		}
+	}
+	r := &promquery.Reader{API: breaking{s.api, "last_over_time(kube_pod_info"}}
+	if _, _, err := r.LastState(t.Context(), "shop", []string{"kube_pod_info"}, []string{"web-1"}, week()); err == nil || err.Error() != "reading kube_pod_info of kube-state-metrics: disk on fire" {
+		t.Errorf("error %v", err)
+	}
+	there, err := s.reader().AnyOf(t.Context(), []string{"kube_nothing", "kube_pod_owner"}, week())
+	if err != nil || !slices.Equal(there, []string{"kube_pod_owner"}) {
+		t.Errorf("AnyOf = %q, %v", there, err)
+	}
+	owners, _, err := s.reader().Owners(t.Context(), "shop", week())
+	if want := (recommender.Owner{Kind: "ReplicaSet", Name: "web-abc"}); err != nil || owners.Pods["web-1"] != want {
+		t.Errorf("Owners = %v, %v", owners, err)
 	}
 }
 

@@ -63,10 +63,8 @@ type lastClaim struct {
 // has at most some 2,000 points, as the window's own has by default.
 func (r *Reader) lastClaims(ctx context.Context, l *log, namespace string, w recommender.Window, metric string, label model.LabelName, names []string) (map[string]lastClaim, error) {
 	var terms []string
-	for _, name := range []string{string(label), exportedPrefix + string(label)} {
-		for _, selector := range ofNamespace(namespace, metric, Matcher{name, Regexp, anyOf(names)}.String()) {
-			terms = append(terms, fmt.Sprintf("max_over_time(timestamp(%s)[%s:%s])", selector, promDuration(w.Length), promDuration(claimStep(w))))
-		}
+	for _, selector := range ofNames(namespace, metric, string(label), names) {
+		terms = append(terms, fmt.Sprintf("max_over_time(timestamp(%s)[%s:%s])", selector, promDuration(w.Length), promDuration(claimStep(w))))
 	}
 	value, err := r.query(ctx, l, strings.Join(terms, " or "), w.Until)
 	if err != nil {
