@@ -40,6 +40,9 @@ type options struct {
 	read             readMode
 	concurrency      int
 	qps              float64
+	maxSamples       int
+	timeout          time.Duration
+	plan             bool
 	tsdbDir          string
 
 	policyName  string
@@ -88,6 +91,7 @@ func (o *options) setDefaults() {
 	o.minCoverage = defaults.MinCoverage
 	o.queryTimeout = promquery.DefaultRequestTimeout
 	o.read, o.concurrency = readQuery, defaultConcurrency
+	o.timeout = defaultTimeout
 	o.policyName = defaults.Name
 	o.view.min = recommender.DefaultSignificance()
 }
@@ -109,6 +113,8 @@ func (o *options) usageFlags() flagGroup {
 	from.StringVar(&o.prometheusConfig, "prometheus-config", "", "HTTP client configuration `FILE` for it, as promtool's --http.config.file: TLS, basic, bearer, OAuth 2")
 	from.StringArrayVar(&o.headers, "header", nil, "header to send to it, as `'NAME: VALUE'`; may be repeated")
 	from.Var(duration(&o.queryTimeout), "query-timeout", "how long one request to it may take")
+	from.Var(duration(&o.timeout), "timeout", "how long listing and reading may take; what is not read by then has failed")
+	from.Var(value(&o.maxSamples, "N", parseSamples, nil), "max-samples-per-query", fmt.Sprintf("about how many samples one request may return (default %d, and %d of raw samples)", promquery.SamplesPerRequest, promquery.SamplesPerRawRequest))
 	from.Var(value(&o.concurrency, "N", parseConcurrency, strconv.Itoa), "concurrency", "how many requests to it at once")
 	from.Var(value(&o.qps, "N", parseQPS, nil), "qps", "how many requests to it a second at most")
 	from.Var(o.readFlag(), "read", "query: at the points of a grid; remote: every sample, by remote read; auto: every sample where that can be had")
@@ -142,6 +148,7 @@ func (o *options) timeFlags() flagGroup {
 func (o *options) outputFlags() flagGroup {
 	show := newFlagGroup("How to show it")
 	show.VarP(value(&o.format, "FORMAT", parseOutput, func(f report.Format) string { return f.Name }), "output", "o", strings.Join(outputs(), ", "))
+	show.BoolVar(&o.plan, "plan", false, "print how many requests, series and samples reading would take, and read no usage")
 	return show
 }
 
