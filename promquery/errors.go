@@ -107,8 +107,6 @@ func (c *client) transportError(ctx context.Context, err error, began bool) erro
 		return &BrokenError{Text: fmt.Sprintf("cannot reach %s: %s: is --prometheus-url right?", c.address, oneLine(err.Error())), Unreached: true}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
 		return &BrokenError{Text: fmt.Sprintf("the answer of %s was cut off: a proxy before it may have a limit of size or time", c.address), Began: began}
-	case isUncompressible(err):
-		return &BrokenError{Text: fmt.Sprintf("the answer of %s is not what its Content-Encoding says: %s", c.address, oneLine(err.Error())), Began: true}
 	case began, passes(err):
 		return &BrokenError{Text: fmt.Sprintf("asking %s: %s", c.address, oneLine(err.Error())), Began: began}
 	}

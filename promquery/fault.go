@@ -2,8 +2,6 @@ package promquery
 
 import (
 	"bytes"
-	"compress/flate"
-	"compress/gzip"
 	"context"
 	"encoding/json"
 	"errors"
@@ -156,17 +154,14 @@ func passes(err error) bool {
 	return says(err.Error(), []string{"server closed idle connection", "transport connection broken", "malformed HTTP", "http2: ", "handshake timeout"})
 }
 
-// isUncompressible says whether an answer is not what its Content-Encoding says.
-func isUncompressible(err error) bool {
-	var corrupt flate.CorruptInputError
-	return errors.Is(err, gzip.ErrHeader) || errors.Is(err, gzip.ErrChecksum) || errors.As(err, &corrupt)
-}
-
 // isCut says whether an answer of status 2xx that is none may be the beginning of one, or have been garbled on its way.
 func isCut(resp *http.Response, body []byte) bool {
 	begin := bytes.TrimSpace(body)
 	if resp.StatusCode/100 != 2 || len(begin) == 0 || isHTML(resp, body) {
 		return false
+	}
+	if encoding := resp.Header.Get("Content-Encoding"); encoding != "" && encoding != "identity" {
+		return true // which we have not asked for
 	}
 	return begin[0] == '{' && !json.Valid(begin) || !utf8.Valid(begin[:len(begin)-min(len(begin)-1, utf8.UTFMax)])
 }

@@ -79,8 +79,8 @@ func (o *options) printPlan(ctx context.Context, std streams, args []string) err
 }
 
 func (o *options) writePlan(out io.Writer, all []scan.Expectation, p prepared) error {
-	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', tabwriter.AlignRight)
-	fmt.Fprint(w, "NAMESPACE\tCONTAINERS\tPODS\tSERIES\tREQUESTS\tSAMPLES\t\n")
+	w := tabwriter.NewWriter(out, 0, 0, 3, ' ', 0)
+	fmt.Fprintln(w, "NAMESPACE\tCONTAINERS\tPODS\tSERIES\tREQUESTS\tSAMPLES")
 	total := scan.Expectation{Namespace: "total"}
 	for _, e := range all {
 		writeExpectation(w, e)
@@ -103,5 +103,5 @@ func (o *options) writePlan(out io.Writer, all []scan.Expectation, p prepared) e
 }
 
 func writeExpectation(w io.Writer, e scan.Expectation) {
-	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\t\n", e.Namespace, e.Containers, e.Pods, e.Series, e.Requests, e.Samples)
+	fmt.Fprintf(w, "%s\t%d\t%d\t%d\t%d\t%d\n", e.Namespace, e.Containers, e.Pods, e.Series, e.Requests, e.Samples)
 }
