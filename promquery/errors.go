@@ -31,7 +31,8 @@ type ServerError struct {
 	// RetryAfter is how long the server wants to be left alone; 0 where it does not say.
 	RetryAfter time.Duration
 
-	cut bool // what came looks like the beginning of a better answer
+	cut  bool   // what came looks like the beginning of a better answer
+	said string // all that the server said, for remedy alone: Text may lack the middle, and this may hold credentials
 }
 
 // Error is the whole line: who refused, with what, and what to do.
@@ -129,7 +130,7 @@ func (c *client) refusal(resp *http.Response, body []byte) error {
 	}
 	return &ServerError{
 		Status: resp.StatusCode, Type: kind, Text: text + advice(resp, isHTML(resp, body)),
-		RetryAfter: retryAfter(resp, time.Now()), cut: isCut(resp, body),
+		RetryAfter: retryAfter(resp, time.Now()), cut: isCut(resp, body), said: string(body),
 	}
 }
 
@@ -192,7 +193,7 @@ func (c *client) words(resp *http.Response, body []byte) (kind, said string) {
 		if answer.ErrorType != "" {
 			said = answer.ErrorType + ": " + said
 		}
-		return answer.ErrorType, c.secrets.excerpt(said)
+		return answer.ErrorType, c.secrets.ends(said)
 	case len(bytes.TrimSpace(body)) == 0:
 		return "", ""
 	case isHTML(resp, body):
@@ -201,12 +202,14 @@ func (c *client) words(resp *http.Response, body []byte) (kind, said string) {
 	return "", c.secrets.excerpt(string(body))
 }
 
+// excerptBytes is how much of a text an excerpt has.
+const excerptBytes = 300
+
 // excerpt is the beginning of a text, on one line.
 func excerpt(s string) string {
-	const most = 300
-	if len(s) > most {
-		s = s[:most]
-		for !utf8.ValidString(s) && len(s) > most-utf8.UTFMax {
+	if len(s) > excerptBytes {
+		s = s[:excerptBytes]
+		for !utf8.ValidString(s) && len(s) > excerptBytes-utf8.UTFMax {
 			s = s[:len(s)-1]
 		}
 		s += "..."

@@ -55,9 +55,9 @@ func (e *ServerError) remedy() remedy {
 	switch {
 	case e.cut:
 		return reread
-	case says(e.Text, busy()):
+	case says(e.said+e.Text, busy()):
 		return askLater
-	case e.Status == http.StatusRequestEntityTooLarge, says(e.Text, tooBig()):
+	case e.Status == http.StatusRequestEntityTooLarge, says(e.said+e.Text, tooBig()):
 		return askLess
 	case e.Status == http.StatusGatewayTimeout, e.Status == http.StatusRequestTimeout:
 		return onceMore

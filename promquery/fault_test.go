@@ -44,8 +44,10 @@ func words() []word {
 	const search = `search error after reading 0 data blocks: error when searching for tagFilters=[{__name__="m"}] on the time range [2026-01-26T23:50:00Z..2026-01-27T05:00:00Z]: ` +
 		`error when searching for metricIDs in the current indexdb: the number of matching timeseries exceeds 3; either narrow down the search or increase -search.max* command-line flag values`
 	const victoria, thanos = "VictoriaMetrics 1.122", "Thanos 0.42"
+	long := `cannot execute "max(kube_pod_container_status_restarts_total{pod=~\"` + strings.Repeat("report-29914200-7kx2p|", 200) + `\"})": `
 	return append(out,
 		word{victoria, 422, "422", search, askLess},
+		word{victoria, 422, "422", long + "cannot select more than -search.maxSamplesPerQuery=15000 samples; possible solutions: increase the -search.maxSamplesPerQuery", askLess}, // its end was not looked at
 		word{victoria, 422, "422", "cannot select more than -search.maxSamplesPerQuery=100 samples; possible solutions: increase the -search.maxSamplesPerQuery; reduce time range for the query; use more specific label filters in order to select fewer series", askLess},
 		word{victoria, 422, "422", "too many points for the given start=1769472000000, end=1769490000000 and step=100: 180001; the maximum number of points is 30000; (see -search.maxPointsPerTimeseries command-line flag)", askLess},
 		word{thanos, 422, "execution", `expanding series: proxy Series(): fetch series for {r="a"} Addr: 127.0.0.1:10901 MinTime: 1769299202000 MaxTime: 9223372036854775807: rpc error: code = DeadlineExceeded desc = context deadline exceeded`, askLess},
@@ -114,6 +116,20 @@ func TestRemedies(t *testing.T) {
 			t.Errorf("%s by remote read: %d %s: %v (%v)", w.server, w.status, w.text, err, resp)
 		}
 		server.Close()
+	}
+}
+
+// Of a long text both ends are shown, each once.
+func TestEndsOfErrors(t *testing.T) {
+	s := &secrets{}
+	for n, want := range map[int]int{0: 0, 300: 300, 301: 305, 599: 603, 600: 604, 10_000: 604} {
+		text := strings.Repeat("é", n/2) + strings.Repeat("x", n%2)
+		if got := s.ends(text); len(got) < want-4 || len(got) > want {
+			t.Errorf("the ends of %d bytes have %d, want about %d", n, len(got), want)
+		}
+	}
+	if got := s.ends(strings.Repeat("a", 5000) + "the reason"); !strings.HasSuffix(got, "the reason") || !strings.HasPrefix(got, "aaa") {
+		t.Errorf("the ends are %q", got)
 	}
 }
 
