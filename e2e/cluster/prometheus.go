@@ -128,13 +128,17 @@ func (c *Cluster) VictoriaMetrics(ctx context.Context, flags ...string) (*Server
 	if err != nil {
 		return nil, err
 	}
+	data, err := os.MkdirTemp(c.Dir, "victoria-metrics-") // what is imported twice counts twice
+	if err != nil {
+		return nil, err
+	}
 	return c.group.serve(ctx, spec{
 		name:   "victoria-metrics",
 		binary: paths["victoria-metrics"],
 		ports:  1,
 		args: func(ports []int) ([]string, error) {
 			return append([]string{
-				"-storageDataPath=" + filepath.Join(c.Dir, "victoria-metrics"), "-retentionPeriod=60d",
+				"-storageDataPath=" + data, "-retentionPeriod=60d",
 				fmt.Sprintf("-httpListenAddr=127.0.0.1:%d", ports[0]), "-loggerLevel=WARN",
 			}, flags...), nil
 		},
