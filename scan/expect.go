@@ -34,7 +34,7 @@ func Expect(ctx context.Context, src Expecter, plan Plan) ([]Expectation, error)
 		if err != nil {
 			return nil, err
 		}
-		p := sortOut(index, plan.Declared[n.name])
+		p := sortOut(index, plan.Declared[n.name], plan.Owners[n.name])
 		e := Expectation{Namespace: n.name, Containers: len(n.containers), Series: index.Series, Expected: promquery.Expected{Requests: indexRequests}}
 		for _, b := range s.batches(n, p) {
 			e.Pods += len(b.pods)

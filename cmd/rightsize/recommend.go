@@ -63,11 +63,11 @@ func (o *options) prepare(ctx context.Context, std streams, args []string) (prep
 	if err := o.validate(args); err != nil {
 		return prepared{}, err
 	}
-	policy, err := o.policy()
+	policies, err := o.policies()
 	if err != nil {
 		return prepared{}, err
 	}
-	window, err := o.grid(policy, time.Now())
+	window, err := o.grid(policies.own, time.Now())
 	if err != nil {
 		return prepared{}, err
 	}
@@ -75,7 +75,7 @@ func (o *options) prepare(ctx context.Context, std streams, args []string) (prep
 	if err != nil {
 		return prepared{}, err
 	}
-	selection, warnings, err := o.selectContainers(ctx, std, args)
+	selection, warnings, err := o.selectContainers(ctx, std, usage, window.Until, args)
 	if warning, yes := usage.endedBefore(window); yes {
 		warnings = append(warnings, warning)
 	}
@@ -86,7 +86,10 @@ func (o *options) prepare(ctx context.Context, std streams, args []string) (prep
 		usage.close()
 		return prepared{}, late(ctx, err)
 	}
-	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: o.concurrency}
+	plan := scan.Plan{
+		Containers: selection.Containers, Declared: selection.Workloads, Owners: selection.Owners, Window: window,
+		Policy: policies.own, Policies: policies.assign(std.log, selection), Workers: o.concurrency,
+	}
 	return prepared{usage: usage, selection: selection, plan: plan, warnings: warnings}, nil
 }
 
@@ -168,8 +171,8 @@ func incomplete(std streams, r report.Report) error {
 
 // selectContainers lists what is declared and picks what the command line asks for. Its warnings tell what
 // could not be listed.
-func (o *options) selectContainers(ctx context.Context, std streams, args []string) (*workload.Selection, []string, error) {
-	inventory, namespaces, err := o.inventory(ctx, std)
+func (o *options) selectContainers(ctx context.Context, std streams, usage *usageSource, until time.Time, args []string) (*workload.Selection, []string, error) {
+	inventory, namespaces, err := o.inventory(ctx, std, usage, until)
 	if err != nil {
 		return nil, nil, err
 	}
