@@ -45,7 +45,9 @@ func startPrometheus242(ctx context.Context) (*cluster.Server, error) {
 	return env.cluster.Prometheus242(ctx, data)
 }
 
-func startVictoriaMetrics(ctx context.Context) (*cluster.Server, error) { return startVictoriaMetricsWith(ctx) }
+func startVictoriaMetrics(ctx context.Context) (*cluster.Server, error) {
+	return startVictoriaMetricsWith(ctx)
+}
 
 func startVictoriaMetricsWith(ctx context.Context, flags ...string) (*cluster.Server, error) {
 	server, err := env.cluster.VictoriaMetrics(ctx, flags...)
