@@ -24,6 +24,7 @@ const (
 	GuardFloor              = "floor"
 	GuardRequestWithinLimit = "request-within-limit"
 	GuardLimitRange         = "limit-range"
+	GuardPodResources       = "pod-resources"
 )
 
 // The codes of the notes that no guard leaves.
@@ -46,6 +47,7 @@ func AllGuards() []Guard {
 		{GuardFloor, "keeps every value at or above 10m of CPU and 16Mi of memory", floor},
 		{GuardRequestWithinLimit, "keeps a request at or below its limit, which Kubernetes insists on", requestWithinLimit},
 		{GuardLimitRange, "keeps every value within what the LimitRanges of the namespace allow", limitRange},
+		{GuardPodResources, "keeps the containers of a pod with resources of its own (spec.resources) within these", podResources},
 	}
 }
 

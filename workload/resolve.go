@@ -54,13 +54,15 @@ type Resolver struct {
 	// beginnings is the workloads with names so long that pods' names hold only their beginning, by each
 	// beginning that can occur: see the constants in names.go.
 	beginnings map[string][]Workload
+
+	whole map[Ref]Ref // the workloads of parts
 }
 
 // NewResolver takes every workload of one namespace, the ones that are of no further interest too, and who
 // owned what in it.
 func NewResolver(workloads []Workload, owners recommender.Owners) *Resolver {
-	r := &Resolver{owners: owners, names: map[string][]Workload{}, beginnings: map[string][]Workload{}}
-	for _, w := range workloads {
+	r := &Resolver{owners: owners, names: map[string][]Workload{}, beginnings: map[string][]Workload{}, whole: map[Ref]Ref{}}
+	for _, w := range withParts(workloads, r.whole) {
 		r.namespace = w.Namespace
 		r.names[w.Name] = append(r.names[w.Name], w)
 		for n := shortestBeginning; n <= min(longestBase, len(w.Name)); n++ {
@@ -77,10 +79,11 @@ const shortestBeginning = longestBase - longestIndex - 2
 // guesses: a longer name beats a shorter one that could have made the pod too, and what is still open then
 // is Ambiguous.
 func (r *Resolver) Resolve(pod string) Match {
+	m := r.byName
 	if o, ok := r.owners.Pods[pod]; ok {
-		return r.byOwner(pod, o)
+		m = func(pod string) Match { return r.byOwner(pod, o) }
 	}
-	return r.byName(pod)
+	return r.ofWhole(m(pod))
 }
 
 func (r *Resolver) byOwner(pod string, o recommender.Owner) Match {
@@ -96,9 +99,14 @@ func (r *Resolver) byOwner(pod string, o recommender.Owner) Match {
 			m.Run = pod
 		}
 		return m
-	default:
-		return Match{Ref: r.ref(o.Kind, o.Name), Way: ByOwner}
+	case "ReplicationController":
+		if dc, ok := configOf(r.ref(o.Kind, o.Name)); ok {
+			if w, ok := r.declared(dc.Kind, dc.Name); ok {
+				return Match{Ref: w.Ref, Way: ByOwner}
+			}
+		}
 	}
+	return Match{Ref: r.ref(o.Kind, o.Name), Way: ByOwner}
 }
 
 // byUpper goes one further up from a ReplicaSet or a Job: to its owner in upper, to itself if it has none,
@@ -117,8 +125,10 @@ func (r *Resolver) byUpper(o recommender.Owner, upper map[string]recommender.Own
 		return Match{Ref: w.Ref, Way: ByName}
 	}
 	if before, after, ok := lastDash(o.Name); ok {
-		if w, ok := r.declared("Deployment", before); ok && o.Kind == "ReplicaSet" && isHash(after) {
-			return Match{Ref: w.Ref, Way: ByName}
+		for _, w := range r.names[before] {
+			if hashes(w) && o.Kind == "ReplicaSet" && isHash(after) {
+				return Match{Ref: w.Ref, Way: ByName}
+			}
 		}
 		if w, ok := r.declared("CronJob", before); ok && o.Kind == "Job" && isMinutes(after) {
 			return Match{Ref: w.Ref, Way: ByName}
@@ -153,7 +163,7 @@ func (r *Resolver) byName(pod string) Match {
 		makers = append(makers, r.plain(base, pod)...)
 		makers = append(makers, r.indexed(base, pod)...)
 	}
-	makers = decide(makers)
+	makers = r.distinct(decide(makers))
 	switch len(makers) {
 	case 0:
 		return Match{Way: Unknown}
@@ -240,7 +250,7 @@ func (r *Resolver) owned(owner, pod string, indexed bool) []maker {
 	}
 	for _, w := range r.names[name] {
 		switch {
-		case w.Kind == "Deployment" && !indexed && isHash(tail):
+		case hashes(w) && !indexed && isHash(tail), w.Kind == "DeploymentConfig" && !indexed && isIndex(tail):
 			makers = append(makers, maker{Ref: w.Ref})
 		case w.Kind == "CronJob" && w.Indexed == indexed && isMinutes(tail):
 			makers = append(makers, maker{Ref: w.Ref, run: owner})
@@ -265,7 +275,7 @@ func (r *Resolver) cut(beginning, pod string, indexed bool) []maker {
 	var makers []maker
 	for _, w := range r.beginnings[beginning] {
 		switch {
-		case ownsItself(w, indexed), w.Kind == "Deployment" && !indexed, w.Kind == "CronJob" && w.Indexed == indexed:
+		case ownsItself(w, indexed), (hashes(w) || w.Kind == "DeploymentConfig") && !indexed, w.Kind == "CronJob" && w.Indexed == indexed:
 			makers = append(makers, maker{Ref: w.Ref, run: runOf(w, pod), cut: true})
 		}
 	}
@@ -275,7 +285,7 @@ func (r *Resolver) cut(beginning, pod string, indexed bool) []maker {
 	}
 	for _, w := range r.names[name] {
 		switch {
-		case w.Kind == "Deployment" && !indexed && startsHash(tail), w.Kind == "CronJob" && w.Indexed == indexed && startsMinutes(tail):
+		case hashes(w) && !indexed && startsHash(tail), w.Kind == "DeploymentConfig" && !indexed && (tail == "" || isIndex(tail)), w.Kind == "CronJob" && w.Indexed == indexed && startsMinutes(tail):
 			makers = append(makers, maker{Ref: w.Ref, run: runOf(w, pod), cut: true})
 		}
 	}
