@@ -60,7 +60,6 @@ func TestKinds(t *testing.T) {
 	} {
 		c := all.container(t, name)
 		c.wantFormula(t, "memory", memoryFormula(t, past, owner.Kind, owner.Name, c.Container))
-		c.wantFormula(t, "cpu", cpuFormula(t, past, owner.Kind, owner.Name, c.Container))
 	}
 	t.Run("notes", func(t *testing.T) {
 		for name, text := range map[string]string{

@@ -268,9 +268,11 @@ func head(m metav1.ObjectMeta, apiVersion, kind string) *metav1.PartialObjectMet
 	return &metav1.PartialObjectMetadata{TypeMeta: metav1.TypeMeta{APIVersion: apiVersion, Kind: kind}, ObjectMeta: m}
 }
 
-func forbid(f interface {
+type reactor interface {
 	PrependReactor(verb, resource string, reaction clienttesting.ReactionFunc)
-}, resources ...string) {
+}
+
+func forbid(f reactor, resources ...string) {
 	for _, r := range resources {
 		f.PrependReactor("list", r, func(a clienttesting.Action) (bool, runtime.Object, error) {
 			return true, nil, apierrors.NewForbidden(a.GetResource().GroupResource(), "", errors.New("no"))

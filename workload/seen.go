@@ -111,7 +111,7 @@ func (s *sightings) group(controller Ref, m metav1.ObjectMeta, w Workload) {
 	if len(w.Containers) > 0 {
 		replicas += w.Containers[0].Replicas
 	}
-	if g.Workload.Name == "" || later(m.CreationTimestamp.Time, w.Name, g.created, "") {
+	if g.Name == "" || later(m.CreationTimestamp.Time, w.Name, g.created, "") {
 		g.Workload, g.created = w, m.CreationTimestamp.Time
 	}
 	g.rename(controller)
