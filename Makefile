@@ -42,7 +42,7 @@ endif
 
 .PHONY: golden
 golden: ## write the expected output of tests anew, to be read in the diff
-	UPDATE=1 $(GO) test ./cmd/... ./report/... ./patch/... ./notify/...
+	UPDATE=1 $(GO) test ./cmd/... ./policy/... ./report/... ./patch/... ./notify/...
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZTIME (10s)

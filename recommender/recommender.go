@@ -149,6 +149,10 @@ type Container struct {
 	Injected bool                  // it is put into the pods as they are made, and is not in their template
 	SizedBy  [NumResources]SizedBy // how one that is injected can be sized, where that is known
 
+	// Admitted says of each resource how it shows that Spec is what was admitted and perhaps not what is declared;
+	// empty where it is what is declared.
+	Admitted [NumResources]string
+
 	Facts Facts // what is declared around it
 	Heap  Heap  // of the runtime in it, where the template sets it
 }

@@ -436,7 +436,7 @@ func TestResolveParts(t *testing.T) {
 		t.Fatal(err)
 	}
 	o := recommender.Owners{Pods: map[string]recommender.Owner{}, ReplicaSets: map[string]recommender.Owner{}}
-	byName := workload.NewResolver(inv.Workloads, recommender.Owners{})
+	byName := workload.NewResolver(inv.Workloads, recommender.Owners{}, recommender.Owners{})
 	o.ReplicaSets["api-5d9c7b6f8"] = recommender.Owner{Kind: "Rollout", Name: "api"}
 	for _, tt := range []struct{ pod, ownerKind, owner, want, named string }{
 		{"web-5d9c7b6f8-x2x4z", "ReplicaSet", "web-5d9c7b6f8", "rollout/web by name", "rollout/web by name"},
@@ -452,7 +452,7 @@ func TestResolveParts(t *testing.T) {
 		{"legacy-02-x7k2p", "ReplicationController", "legacy-02", "replicationcontroller/legacy-02 by owner", "unknown"},
 	} {
 		o.Pods[tt.pod] = recommender.Owner{Kind: tt.ownerKind, Name: tt.owner}
-		if got := text(workload.NewResolver(inv.Workloads, o).Resolve(tt.pod)); got != tt.want {
+		if got := text(workload.NewResolver(inv.Workloads, o, recommender.Owners{}).Resolve(tt.pod)); got != tt.want {
 			t.Errorf("Resolve(%s), owned by %s %s = %s, want %s", tt.pod, tt.ownerKind, tt.owner, got, tt.want)
 		}
 		if got := text(byName.Resolve(tt.pod)); got != tt.named {
