@@ -119,9 +119,10 @@ func (inv *Inventory) adopt(ref Ref, group Workload) bool {
 // their own, since their usage does not belong together; CronJobs keep theirs too, since they are sized by runs. None of
 // them is patched: the owner's controller would undo it.
 func (inv *Inventory) riseTo(top Ref, indices []int) {
+	torn := inv.torn(indices)
 	for _, i := range indices {
 		w := &inv.Workloads[i]
-		apart := w.Kind == "CronJob" || slices.ContainsFunc(indices, func(j int) bool { return w.contradicts(inv.Workloads[j]) })
+		apart := w.Kind == "CronJob" || slices.ContainsFunc(containerNames(*w), func(name string) bool { return torn[name] })
 		if !apart && w.Ref != top {
 			w.Parts = append(w.Parts, w.Ref)
 			w.rename(top)
@@ -133,16 +134,23 @@ func (inv *Inventory) riseTo(top Ref, indices []int) {
 	}
 }
 
-// contradicts says that both have a container of which they declare different things.
-func (w Workload) contradicts(other Workload) bool {
-	for _, a := range w.Containers {
-		for _, b := range other.Containers {
-			if a.ID.Container == b.ID.Container && (a.Spec != b.Spec || a.Heap != b.Heap) && other.Kind != "CronJob" {
-				return true
+// torn are the names of containers of which the workloads declare different things.
+func (inv *Inventory) torn(indices []int) map[string]bool {
+	first, torn := map[string]recommender.Container{}, map[string]bool{}
+	for _, i := range indices {
+		if inv.Workloads[i].Kind == "CronJob" {
+			continue
+		}
+		for _, c := range inv.Workloads[i].Containers {
+			name := c.ID.Container
+			if before, ok := first[name]; ok && (before.Spec != c.Spec || before.Heap != c.Heap) {
+				torn[name] = true
+			} else {
+				first[name] = c
 			}
 		}
 	}
-	return false
+	return torn
 }
 
 // climber finds out what objects belong to. Of each kind it lists the objects' metadata, once.
