@@ -249,14 +249,14 @@ func (h *pool) takePods(e *entry, r recommender.Resource, u *recommender.Usage) 
 
 func notFinite(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
 
-// generation is the ReplicaSet of a Deployment's pod, which is one for each revision of its template. Of other kinds
+// generation is the ReplicaSet of a Deployment's or Rollout's pod, which is one for each revision of its template. Of other kinds
 // nothing recorded tells the revision.
 func (h *pool) generation(pod string) string {
-	if h.match[pod].Ref.Kind != "Deployment" {
-		return ""
-	}
 	if o := h.owners.Pods[pod]; o.Kind == "ReplicaSet" {
 		return o.Name
+	}
+	if kind := h.match[pod].Ref.Kind; kind != "Deployment" && kind != "Rollout" {
+		return ""
 	}
 	if i := strings.LastIndexByte(pod, '-'); i > 0 {
 		return pod[:i]

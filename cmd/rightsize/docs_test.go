@@ -105,6 +105,7 @@ func TestEveryNoteIsDocumented(t *testing.T) {
 		recommender.NoteNoData, recommender.NoteRequestAboveLimit, recommender.NoteRunsTooShort, recommender.NoteDroppedSamples,
 		recommender.NoteOutsideLimitRange, recommender.NoteLimitRangeDefault, recommender.NoteVPA, recommender.NoteHeapFollows,
 		recommender.NoteExempt, recommender.NoteAdmitted, recommender.NoteRetargeted, recommender.NoteQoS, recommender.NoteLargerThanNodes, recommender.NoteQuota, recommender.NoteOutsideQuota,
+		recommender.NoteManaged, recommender.NoteInjected, recommender.NoteOutsidePodResources,
 	}
 	for _, code := range recommender.Observations() {
 		codes = append(codes, code)
