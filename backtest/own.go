@@ -18,6 +18,14 @@ func Current() Policy {
 	}
 }
 
+// Safe is the recommender's policy of that name without its floors, which are left out of all policies of the
+// comparison but the one in use.
+func Safe() Policy {
+	p := recommender.SafePolicy()
+	p.Guards = slices.DeleteFunc(p.Guards, func(g recommender.Guard) bool { return g.Name == recommender.GuardFloor })
+	return Of(p.Name, "the policy safe: "+rulesOf(p), p)
+}
+
 // Of is a policy of the recommender, under a name and with the sentence that explains it. What the recommender is told
 // of the training is what it would have been told then, but that memory peaks are those of the grid.
 func Of(name, doc string, p recommender.Policy) Policy {
@@ -36,6 +44,7 @@ func (t Training) history() recommender.History {
 	h := recommender.History{OOMKills: t.OOMKills}
 	for r := range recommender.NumResources {
 		u := &h.Usage[r]
+		u.Recent = new(recommender.Recent)
 		for _, p := range t.Pods {
 			points := p.Usage[r]
 			if len(points.Values) == 0 {
@@ -43,6 +52,9 @@ func (t Training) history() recommender.History {
 			}
 			u.Pods++
 			u.Add(points.Values...)
+			for i, v := range points.Values {
+				u.Recent.Add(v, time.Duration(t.Until-points.Times[i])*time.Second)
+			}
 			if v := slices.Max(points.Values); v > u.Peak.Value {
 				at := points.Times[slices.Index(points.Values, v)]
 				u.Peak = recommender.Peak{Value: v, Pod: p.Name, At: time.Unix(at, 0), Within: t.Step}

@@ -24,12 +24,16 @@ type Policy struct {
 func Policies(inUse recommender.Policy) []Policy {
 	bare := inUse
 	bare.Guards = nil
-	return []Policy{
+	ours := []Policy{
 		Current(),
 		Of(inUse.Name, "the policy in use: "+rulesOf(inUse), inUse),
 		Of(inUse.Name+"-bare", "the same without guards", bare),
-		KRR(), VPA(), Autopilot(), AutopilotMax(),
 	}
+	safe := Safe()
+	if inUse.Name == safe.Name {
+		safe.Name += "-no-floor"
+	}
+	return append(ours, safe, KRR(), VPA(), Autopilot(), AutopilotMax())
 }
 
 func rulesOf(p recommender.Policy) string {

@@ -48,6 +48,74 @@ func TestKRR(t *testing.T) {
 	}
 }
 
+// VPA 1.7 by hand. CPU: 0.1 is in the bucket from 0.01 x (1.05^8 - 1)/0.05 = 0.0955 up to 0.1103, whose upper end counts
+// in whole millicores: 110m, and 15 % more are 126m. Memory: of three daily peaks of 100 MB and one of 200 MB on the
+// last day, which weighs 1 against 1/2, 1/4 and 1/8, the 90th percentile is the last: its bucket, from 194.8 MB, ends at 214.6 MB.
+func TestVPA(t *testing.T) {
+	p := pod("a", 0, append(constant(3*24, 1e8), constant(24, 2e8)...)...)
+	p.Usage[recommender.CPU].Values = constant(96, 0.1)
+	b := VPA().Advise(training(p))
+	wantAmount(t, "CPU request", b[recommender.CPU].Request, 0.126)
+	end := math.Floor(1e7 * (math.Pow(1.05, 15) - 1) / 0.05)
+	wantAmount(t, "memory limit", b[recommender.Memory].Limit, end+math.Floor(0.15*end))
+	if !b[recommender.CPU].Limit.IsUnset() || b[recommender.Memory].Request != b[recommender.Memory].Limit {
+		t.Errorf("VPA = %v", b)
+	}
+}
+
+func TestDailyPeaks(t *testing.T) {
+	p := Points{[]int64{100, 100 + day - 1, 100 + day, 100 + 5*day}, []float64{1, 3, 2, 7}}
+	got := dailyPeaks(p)
+	want := []peakOf{{3, 100 + day}, {2, 100 + 2*day}, {7, 100 + 6*day}}
+	if !slices.Equal(got, want) {
+		t.Errorf("dailyPeaks = %v, want %v", got, want)
+	}
+}
+
+// Autopilot by hand: of 100 samples of 1 and, at the end, 1 of 100, half of the load is in the last. What is 12 hours
+// old weighs half, and the recommendation is the highest of the last hour, with 10 % on top.
+func TestAutopilot(t *testing.T) {
+	if got := loadPercentile([]weighted{{0, 1, 100}, {0, 100, 1}}, 0.5); got != 1 {
+		t.Errorf("the median of load = %v, want 1", got)
+	}
+	if got := loadPercentile([]weighted{{0, 1, 100}, {0, 100, 1}}, 0.51); got != 100 {
+		t.Errorf("p51 of load = %v, want 100", got)
+	}
+	// 4 x 2^-1/12 a sample by hour back against 1: the old level has (4 x sum of weights older than 12 h) of the load.
+	p := pod("a", 0, append(constant(12, 4), constant(96, 1)...)...)
+	b := Autopilot().Advise(training(p))
+	wantAmount(t, "CPU request", b[recommender.CPU].Request, 1.1)   // 96 hours are 8 half-lives: 4 x 2^-8 of the load
+	wantAmount(t, "memory limit", b[recommender.Memory].Limit, 4.4) // and two of memory's
+	wantAmount(t, "memory limit of the maximum", AutopilotMax().Advise(training(p))[recommender.Memory].Limit, 4.4)
+	if b[recommender.CPU].Limit != b[recommender.CPU].Request {
+		t.Errorf("Autopilot's CPU = %v", b[recommender.CPU])
+	}
+}
+
+// Safe is the recommender's own rules: memory 15 % above the highest sample but at most twice P99, never below the
+// highest; CPU a quarter above P90 of recent use, but at most P98.5 of it.
+func TestSafe(t *testing.T) {
+	const gib = 1 << 30
+	steady := training(pod("a", 0, constant(168, 100*gib)...))
+	wantAmount(t, "memory of a steady one", Safe().Advise(steady)[recommender.Memory].Limit, 115*gib)
+	spiky := append(constant(400, 10*gib), 22*gib)
+	wantAmount(t, "memory of a spiky one", Safe().Advise(training(pod("a", 0, spiky...)))[recommender.Memory].Limit, 22*gib)
+	mid := append(constant(400, 10*gib), 18*gib)
+	wantAmount(t, "memory in between", Safe().Advise(training(pod("a", 0, mid...)))[recommender.Memory].Limit, 20*gib)
+
+	// Of late 1 core, before that 2: nine tenths of the weight are of the last 80 hours.
+	p := pod("a", 0, append(constant(72, 2), constant(96, 1)...)...)
+	got, _ := Safe().Advise(training(p))[recommender.CPU].Request.Amount()
+	if math.Abs(got-1.25) > 0.01 {
+		t.Errorf("CPU request = %v, want a quarter above 1 core", got)
+	}
+	p = pod("a", 0, append(constant(160, 1), constant(8, 5)...)...)
+	got, _ = Safe().Advise(training(p))[recommender.CPU].Request.Amount()
+	if math.Abs(got-5) > 0.03 {
+		t.Errorf("CPU request = %v, want P98.5 of 5 cores, which is less than a quarter above P90", got)
+	}
+}
+
 // The recommender's own formula is the same, whichever way it is asked.
 func TestDefaultIsTheRecommenders(t *testing.T) {
 	bare := recommender.DefaultPolicy()
@@ -132,7 +200,7 @@ func TestChoose(t *testing.T) {
 	if err != nil || len(got) != 2 || got[0].Name != "krr" || got[1].Name != "vpa" {
 		t.Errorf("Choose = %v, %v", names(got), err)
 	}
-	if _, err := Choose(all, []string{"krr", "best"}); err == nil || !strings.Contains(err.Error(), `"best" is not a policy: want some of current, default, default-bare, krr`) {
+	if _, err := Choose(all, []string{"krr", "best"}); err == nil || !strings.Contains(err.Error(), `"best" is not a policy: want some of current, default, default-bare, safe, krr`) {
 		t.Errorf("Choose(best): %v", err)
 	}
 }

@@ -49,7 +49,7 @@ func (r Report) writeResource(b *strings.Builder, res recommender.Resource) {
 		advised := r.advised(i, res)
 		if advised == 0 {
 			if !p.Censored { // of a trace, which declares nothing
-				fmt.Fprintf(t, "%s\tno advice\n", p.Name)
+				fmt.Fprintf(t, "%s%s\tno advice\n", p.Name, strings.Repeat("\t-", len(metrics)))
 			}
 			continue
 		}

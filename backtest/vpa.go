@@ -88,6 +88,7 @@ func dailyPeaks(p Points) []peakOf {
 // histogram has buckets that grow by 5 %, as VPA's: bucket n >= 1 starts at first x (1.05^n - 1) / 0.05.
 type histogram struct {
 	first   float64
+	growth  float64 // as a float64, in which 1.05 - 1 is not quite 0.05: as VPA computes it
 	weights []float64
 	total   float64
 }
@@ -97,16 +98,20 @@ const bucketGrowth = 1.05
 
 // newHistogram has buckets up to about highest.
 func newHistogram(first, highest float64) *histogram {
-	buckets := int(math.Ceil(logGrowth(highest*(bucketGrowth-1)/first+1))) + 1
-	return &histogram{first: first, weights: make([]float64, buckets)}
+	h := &histogram{first: first, growth: bucketGrowth}
+	h.weights = make([]float64, int(math.Ceil(h.position(highest)))+1)
+	return h
 }
 
-func logGrowth(x float64) float64 { return math.Log(x) / math.Log(bucketGrowth) }
+// position is the bucket that a value is in, and how far into it.
+func (h *histogram) position(value float64) float64 {
+	return math.Log(value*(h.growth-1)/h.first+1) / math.Log(h.growth)
+}
 
 func (h *histogram) add(value, weight float64) {
 	bucket := 0
 	if value >= h.first {
-		bucket = min(int(logGrowth(value*(bucketGrowth-1)/h.first+1)), len(h.weights)-1)
+		bucket = min(int(h.position(value)), len(h.weights)-1)
 	}
 	h.weights[bucket] += weight
 	h.total += weight
@@ -131,5 +136,5 @@ func (h *histogram) percentile(q float64) float64 {
 }
 
 func (h *histogram) start(bucket int) float64 {
-	return h.first * (math.Pow(bucketGrowth, float64(bucket)) - 1) / (bucketGrowth - 1)
+	return h.first * (math.Pow(h.growth, float64(bucket)) - 1) / (h.growth - 1)
 }

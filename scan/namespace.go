@@ -169,8 +169,13 @@ func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b ba
 		runs[ref(c.ID)] = c.RunsToCompletion()
 	}
 	histories := newPool(s.plan.Window, b, p)
+	histories.keepsRecent = s.plan.Policy.NeedsRecent()
+	visit, recorded := histories.addSeries, histories.recording()
+	if s.plan.Replay != nil {
+		visit = recorded.addSeries
+	}
 	if len(b.pods) > 0 {
-		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, runs), s.plan.Window, histories.addSeries)
+		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, runs), s.plan.Window, visit)
 		n.warnings = appendNew(n.warnings, facts.Warnings)
 		if err != nil {
 			n.fail(b.containers, err)
@@ -181,6 +186,7 @@ func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b ba
 	}
 	for _, c := range b.containers {
 		rec := recommender.Recommend(c, histories.history(c.ID), s.plan.Policy)
+		s.replay(recorded, c, rec.OOMKills)
 		s.explainGaps(ctx, &rec, p)
 		n.items[c.ID] = Item{Recommendation: rec}
 	}

@@ -27,6 +27,10 @@ type Plan struct {
 
 	// SampleInterval is about the time between samples that Source reads; 0 is the window's step.
 	SampleInterval time.Duration
+
+	// Replay, where it is not nil, is handed what each container's pods used and when, one call at a time, of those that
+	// could be read.
+	Replay func(Timeline)
 }
 
 const (
@@ -122,6 +126,8 @@ type scanner struct {
 	mu          sync.Mutex // guards what follows
 	progress    Progress
 	done, total int
+
+	replays sync.Mutex // held while Plan.Replay is called
 
 	alikeOnce sync.Once // the namespaces with usage are looked up when the first is found empty
 	alike     string

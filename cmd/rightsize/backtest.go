@@ -147,6 +147,10 @@ func (b *backtestOptions) validate(cmd *cobra.Command, args []string) error {
 }
 
 func (b *backtestOptions) reports(ctx context.Context, o *options, std streams, plan backtest.Plan, policies []backtest.Policy, args []string) ([]backtest.Report, error) {
+	if len(b.traces) == 0 {
+		r, err := o.replayCluster(ctx, std, plan, policies, args)
+		return []backtest.Report{r}, err
+	}
 	var reports []backtest.Report
 	for _, path := range b.traces {
 		r, err := b.replayTrace(ctx, path, plan, policies)
