@@ -208,5 +208,20 @@ func (b *backtestOptions) write(std streams, plan backtest.Plan, policies []back
 	if _, err := std.out.Write(text.Bytes()); err != nil {
 		return fmt.Errorf("writing the backtest: %w", err)
 	}
+	return b.draw(reports)
+}
+
+// draw writes the plot, where one is asked for.
+func (b *backtestOptions) draw(reports []backtest.Report) error {
+	if b.plot == "" {
+		return nil
+	}
+	var svg bytes.Buffer
+	if err := backtest.WriteSVG(&svg, reports); err != nil {
+		return fmt.Errorf("drawing the plot: %w", err)
+	}
+	if err := os.WriteFile(b.plot, svg.Bytes(), 0o644); err != nil {
+		return fmt.Errorf("writing the plot: %w", err)
+	}
 	return nil
 }
