@@ -7,9 +7,9 @@ import (
 	"time"
 )
 
-// RecentHalfLife is the time in which a sample loses half of its weight in Usage.Recent. A day is short enough to follow
-// a level that has changed, and long enough for all hours to count.
-const RecentHalfLife = 24 * time.Hour
+// RecentHalfLife is the time in which a sample loses half of its weight in Usage.Recent. Two days are short enough to
+// follow a level that has changed, and long enough to remember the days before a weekend.
+const RecentHalfLife = 48 * time.Hour
 
 const (
 	// recentGrowth is how much higher a bucket begins than the one below: values are known to 0.5 %.

@@ -5,15 +5,15 @@ package recommender
 //
 //   - A memory limit of 15 % more than the highest sample, but no more than twice P99, never below the highest sample;
 //     the request is the same.
-//   - A CPU request of a quarter more than P90 of recent use, but no more than P98.5 of it; no limit.
-//   - Recent is what was used of late: a sample loses half of its weight in a day.
+//   - A CPU request of 15 % more than P91 of recent use, but no more than P98 of it; no limit.
+//   - Recent is what was used of late: a sample loses half of its weight in two days.
 func SafePolicy() Policy {
 	p := DefaultPolicy()
 	p.Name = "safe"
 	memory := least(Rule{base: ruleMax, factor: 1.15}, Rule{base: rulePercentile, percent: 99, factor: 2})
 	p.Rules = [NumResources]Rules{
 		CPU: {
-			Request: least(Rule{base: ruleRecent, percent: 90, factor: 1.25}, Rule{base: ruleRecent, percent: 98.5, factor: 1}),
+			Request: least(Rule{base: ruleRecent, percent: 91, factor: 1.15}, Rule{base: ruleRecent, percent: 98, factor: 1}),
 			Limit:   Rule{base: ruleNone},
 		},
 		Memory: {Request: memory, Limit: memory},

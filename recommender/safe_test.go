@@ -52,13 +52,13 @@ func TestLeastValue(t *testing.T) {
 	}
 }
 
-// What is a day older weighs half.
+// What is two days older weighs half.
 func TestRecent(t *testing.T) {
 	var r Recent
 	for range 100 {
 		r.Add(1, 0)
-		r.Add(5, 24*time.Hour)
-		r.Add(9, 48*time.Hour)
+		r.Add(5, 48*time.Hour)
+		r.Add(9, 96*time.Hour)
 	}
 	for q, want := range map[float64]float64{0.5: 1, 0.57: 1, 0.58: 5, 0.85: 5, 0.86: 9, 1: 9} { // 4/7 and 6/7 of all weight
 		if got := r.quantile(q); math.Abs(got-want) > 0.005*want {
@@ -124,8 +124,8 @@ func TestSafePolicy(t *testing.T) {
 		u.Sort()
 	}
 	rec := Recommend(deployment(), h, p)
-	if got := rec.Advice[CPU].Bounds; !got.Limit.IsUnset() || math.Abs(got.Request.amount-0.985) > 0.006 {
-		t.Errorf("cpu = %v, want P98.5 and no limit", got)
+	if got := rec.Advice[CPU].Bounds; !got.Limit.IsUnset() || math.Abs(got.Request.amount-0.98) > 0.006 {
+		t.Errorf("cpu = %v, want P98 and no limit", got)
 	}
 	want := Memory.roundUp(Set(1.15 * (1 << 30)))
 	if got := rec.Advice[Memory].Bounds; got.Request != want || got.Limit != want {
