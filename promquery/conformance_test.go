@@ -57,6 +57,7 @@ func TestConformance(t *testing.T) {
 			}
 			t.Run("namespaces", s.testNamespaces)
 			t.Run("index", s.testIndex)
+			t.Run("state", s.testState)
 			t.Run("memory", s.testMemory)
 			t.Run("cpu", s.testCPU)
 			t.Run("quantiles", s.testQuantiles)
@@ -233,6 +234,36 @@ func (s suite) testIndex(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("Index of %s (-want +got):\n%s", namespace, diff)
 		}
+	}
+}
+
+// testState: the workload's own labels stand under their plain names, and a failure is none of "nothing there".
+func (s suite) testState(t *testing.T) {
+	for namespace, want := range map[string]string{
+		"shop":          "web-1 of ReplicaSet/web-abc in shop",
+		"exp":           "api-1 of ReplicaSet/api-abc in exp",
+		"":              "api-1 of ReplicaSet/api-abc in exp",
+		oddNamespace:    "",
+		"no such place": "",
+	} {
+		got, _, err := s.reader().State(t.Context(), namespace, []string{"kube_pod_owner", "kube_nothing"}, until())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, m := range got {
+			if m.Name != "kube_pod_owner" || m.Value != 1 {
+				t.Errorf("metric %+v", m)
+			}
+			all = append(all, fmt.Sprintf("%s of %s/%s in %s", m.Labels["pod"], m.Labels["owner_kind"], m.Labels["owner_name"], m.Labels["namespace"]))
+		}
+		if text := strings.Join(all, "\n"); !strings.Contains(text, want) || want == "" && text != "" {
+			t.Errorf("namespace %q: %q, want %q", namespace, text, want)
+		}
+	}
+	r := &promquery.Reader{API: breaking{s.api, "kube_pod"}}
+	if _, _, err := r.State(t.Context(), "shop", []string{"kube_pod_owner"}, until()); err == nil || err.Error() != "reading kube_pod_owner of kube-state-metrics: disk on fire" {
+		t.Errorf("error %v", err)
 	}
 }
 

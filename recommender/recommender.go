@@ -142,6 +142,10 @@ type Container struct {
 	// DaemonSet in a manifest).
 	Replicas int
 
+	// Admitted says of each resource how it shows that Spec is what was admitted and perhaps not what is declared;
+	// empty where it is what is declared.
+	Admitted [NumResources]string
+
 	Facts Facts // what is declared around it
 	Heap  Heap  // of the runtime in it, where the template sets it
 }

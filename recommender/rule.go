@@ -158,14 +158,14 @@ func (r Rule) value(u Usage) Value {
 	case ruleRecent:
 		return amount(u.recent(r.percent) * r.factor)
 	case ruleLeast:
-		return lower(r.of[0].value(u), r.of[1].value(u))
+		return lesser(r.of[0].value(u), r.of[1].value(u))
 	default:
 		return NoAdvice()
 	}
 }
 
-// lower is the lower of two amounts, and no advice where one is none.
-func lower(a, b Value) Value {
+// lesser is the lower of two amounts, and no advice where one is none.
+func lesser(a, b Value) Value {
 	x, ok := a.Amount()
 	y, both := b.Amount()
 	if !ok || !both {

@@ -18,9 +18,15 @@ type Plan struct {
 	Window     recommender.Window      // aligned
 	Policy     recommender.Policy
 
+	// Policies are those of containers that have another one. Containers with the same one share it.
+	Policies map[recommender.ID]*recommender.Policy
+
 	// Declared holds, by namespace, every workload of the containers' namespaces, those that are not asked
 	// for too: api must not claim api-v2's pods.
 	Declared map[string][]workload.Workload
+
+	// Owners is who owns what now, by namespace, for what kube-state-metrics has not recorded.
+	Owners map[string]recommender.Owners
 
 	Workers      int // batches read at once; at least 1
 	PodsPerBatch int // bounds what one batch holds in memory; 0 is what samplesPerBatch allows
@@ -42,6 +48,16 @@ const (
 	samplesPerBatch = maxPodsPerBatch * 2016
 )
 
+// needsRecent says that a rule of any policy looks at what was used of late.
+func (p Plan) needsRecent() bool {
+	for _, own := range p.Policies {
+		if own.NeedsRecent() {
+			return true
+		}
+	}
+	return p.Policy.NeedsRecent()
+}
+
 // podsPerBatch is the fewer the finer the grid is, or the closer together the samples.
 func (p Plan) podsPerBatch() int {
 	if p.PodsPerBatch > 0 {
@@ -55,8 +71,12 @@ func (p Plan) podsPerBatch() int {
 // an error the recommendation holds what is declared and nothing else.
 type Item struct {
 	recommender.Recommendation
-	Err error
+	Policy *recommender.Policy // that it was made by, where it is not the plan's; nil where it is
+	Err    error
 }
+
+// Exempt says that the container is left alone.
+func (i Item) Exempt() bool { return i.Policy != nil && i.Policy.Exempt != "" }
 
 // Result is what Run found, in the order of the containers' IDs.
 type Result struct {
@@ -70,6 +90,7 @@ type Result struct {
 // Ownership counts the pods with usage by the way their workload was found.
 type Ownership struct {
 	ByOwner   int // by kube-state-metrics' owner series
+	ByObject  int // by the cluster's objects, as they are now
 	ByName    int // by the pod's name
 	Ambiguous int // the name fits several workloads: the pod is left out
 	Unknown   int // belongs to nothing that is declared
@@ -77,6 +98,7 @@ type Ownership struct {
 
 func (o *Ownership) add(other Ownership) {
 	o.ByOwner += other.ByOwner
+	o.ByObject += other.ByObject
 	o.ByName += other.ByName
 	o.Ambiguous += other.Ambiguous
 	o.Unknown += other.Unknown
@@ -202,8 +224,8 @@ func (s *scanner) stepDone(namespace string) {
 }
 
 // fail keeps an error with the containers that it concerns.
-func (n *namespaceScan) fail(cs []recommender.Container, err error) {
+func (n *namespaceScan) fail(p Plan, cs []recommender.Container, err error) {
 	for _, c := range cs {
-		n.items[c.ID] = Item{Recommendation: recommender.Recommendation{Container: c}, Err: err}
+		n.items[c.ID] = Item{Recommendation: recommender.Recommendation{Container: c}, Policy: p.Policies[c.ID], Err: err}
 	}
 }

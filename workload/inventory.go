@@ -15,6 +15,12 @@ type Inventory struct {
 	Workloads []Workload // by namespace, name and kind
 	Warnings  []string   // what could not be read or looks wrong, one line each, in the order it was met
 
+	// FromMetrics says that the workloads are those that kube-state-metrics knows pods of, in Namespaces.
+	FromMetrics bool
+
+	// Owners is who owns which ReplicaSet, Job and pod now, by namespace. Manifests do not know.
+	Owners map[string]recommender.Owners
+
 	// Hints are what is not known either, to nobody's surprise.
 	Hints []string
 
@@ -53,6 +59,8 @@ type Selection struct {
 	// Workloads holds, by namespace, every workload of each namespace that has a selected container, the
 	// ones that are not selected too: whose a pod is by its name depends on all its neighbours.
 	Workloads map[string][]Workload
+
+	Owners map[string]recommender.Owners // who owns what now, by namespace; see Inventory
 }
 
 // In is every workload of the namespace.
@@ -83,7 +91,7 @@ func (inv *Inventory) Select(s Selector) (*Selection, error) {
 	if meant, err = s.labelled(meant); err != nil {
 		return nil, err
 	}
-	sel := &Selection{Workloads: map[string][]Workload{}}
+	sel := &Selection{Workloads: map[string][]Workload{}, Owners: inv.Owners}
 	meant = filter(meant, func(w Workload) bool {
 		if s.asksFor(w) {
 			return true
@@ -135,6 +143,9 @@ func (inv *Inventory) inNamespaces(names []string) ([]Workload, error) {
 	for _, n := range slices.Compact(slices.Sorted(slices.Values(names))) {
 		if inv.Manifests && !slices.Contains(inv.Namespaces, n) {
 			return nil, missingNamespace(n, "is not in the manifests", inv.Namespaces)
+		}
+		if inv.FromMetrics && !slices.Contains(inv.Namespaces, n) {
+			return nil, missingNamespace(n, "has no pods that kube-state-metrics knows of", inv.Namespaces)
 		}
 		in = append(in, inv.In(n)...)
 	}

@@ -99,21 +99,19 @@ func (b *backtestOptions) run(ctx context.Context, o *options, std streams, cmd 
 	if err := b.validate(cmd, args); err != nil {
 		return err
 	}
-	inUse, err := o.policy()
+	inUse, err := o.policies()
 	if err != nil {
 		return err
 	}
-	policies := backtest.Policies(inUse)
-	if b.policies != nil {
-		if policies, err = backtest.Choose(policies, b.policies); err != nil {
-			return usagef("invalid --policies: %w", err)
-		}
+	policies, err := b.compared(inUse.own)
+	if err != nil {
+		return err
 	}
-	plan := backtest.Plan{Train: b.train, Test: b.test, MinTrain: o.minCoverage}
+	plan := backtest.Plan{Train: b.train, Test: b.test, MinTrain: inUse.own.MinCoverage}
 	if err := plan.Validate(); err != nil {
 		return usageError{err}
 	}
-	reports, err := b.reports(ctx, o, std, plan, policies, args)
+	reports, err := b.reports(ctx, o, std, plan, inUse, args)
 	var partial partialError
 	if err != nil && !errors.As(err, &partial) {
 		return err
@@ -122,6 +120,19 @@ func (b *backtestOptions) run(ctx context.Context, o *options, std streams, cmd 
 		return failed
 	}
 	return err
+}
+
+// compared are the policies that are asked for, with what is in use.
+func (b *backtestOptions) compared(inUse recommender.Policy) ([]backtest.Policy, error) {
+	all := backtest.Policies(inUse)
+	if b.policies == nil {
+		return all, nil
+	}
+	chosen, err := backtest.Choose(all, b.policies)
+	if err != nil {
+		return nil, usagef("invalid --policies: %w", err)
+	}
+	return chosen, nil
 }
 
 // validate looks at what no flag can check by itself.
@@ -137,7 +148,7 @@ func (b *backtestOptions) validate(cmd *cobra.Command, args []string) error {
 	}
 	for _, name := range []string{
 		"namespace", "all-namespaces", "selector", "system", "container", "filename", "recursive", "prometheus-url", "prometheus-config", "header",
-		"tsdb", "read", "window", "step", "rate-window", "until",
+		"from-metrics", "tsdb", "read", "window", "step", "rate-window", "until",
 	} {
 		if cmd.Flags().Changed(name) {
 			return usagef("--%s and --trace exclude each other: a trace has its own containers and times", name)
@@ -146,10 +157,14 @@ func (b *backtestOptions) validate(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func (b *backtestOptions) reports(ctx context.Context, o *options, std streams, plan backtest.Plan, policies []backtest.Policy, args []string) ([]backtest.Report, error) {
+func (b *backtestOptions) reports(ctx context.Context, o *options, std streams, plan backtest.Plan, inUse *policies, args []string) ([]backtest.Report, error) {
 	if len(b.traces) == 0 {
-		r, err := o.replayCluster(ctx, std, plan, policies, args)
+		r, err := b.replayCluster(ctx, o, std, plan, inUse, args)
 		return []backtest.Report{r}, err
+	}
+	policies, err := b.compared(inUse.own)
+	if err != nil {
+		return nil, err
 	}
 	var reports []backtest.Report
 	for _, path := range b.traces {

@@ -102,6 +102,8 @@ func (p *patchOptions) validate(o *options) error {
 		return usagef("--into reads the workloads from its overlay: leave out -f")
 	case p.inPlace && len(o.files) == 0:
 		return usagef("--in-place goes with -f: which manifests are to be changed?")
+	case o.fromMetrics:
+		return usagef("patch does not go with --from-metrics, which does not tell what is declared where: read workloads from a cluster or with -f")
 	case (p.values != "") != (len(p.mappings) > 0):
 		return usagef("--values and --map go together: --values values.yaml --map deployment/api:api=.api.resources")
 	case p.rollbackDir != "" && (p.inPlace || p.values != ""):

@@ -33,11 +33,11 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	if err := o.validate(args); err != nil {
 		return report.Report{}, nil, err
 	}
-	policy, err := o.policy()
+	policies, err := o.policies()
 	if err != nil {
 		return report.Report{}, nil, err
 	}
-	window, err := o.grid(policy, time.Now())
+	window, err := o.grid(policies.own, time.Now())
 	if err != nil {
 		return report.Report{}, nil, err
 	}
@@ -46,7 +46,7 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 		return report.Report{}, nil, err
 	}
 	defer usage.close()
-	selection, warnings, err := o.selectContainers(ctx, std, args)
+	selection, warnings, err := o.selectContainers(ctx, std, usage, window.Until, args)
 	if warning, yes := usage.endedBefore(window); yes {
 		warnings = append(warnings, warning)
 	}
@@ -56,7 +56,10 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	if err != nil {
 		return report.Report{}, nil, err
 	}
-	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: o.concurrency}
+	plan := scan.Plan{
+		Containers: selection.Containers, Declared: selection.Workloads, Owners: selection.Owners, Window: window,
+		Policy: policies.own, Policies: policies.assign(std.log, selection), Workers: o.concurrency,
+	}
 	r, err := read(ctx, std, usage, plan, o.queryTimeout)
 	r.Warnings, r.Unlisted = append(warnings, r.Warnings...), selection.Unlisted
 	r.Least, r.View = o.view.min, o.view.view()
@@ -137,8 +140,8 @@ func incomplete(std streams, r report.Report) error {
 
 // selectContainers lists what is declared and picks what the command line asks for. Its warnings tell what
 // could not be listed.
-func (o *options) selectContainers(ctx context.Context, std streams, args []string) (*workload.Selection, []string, error) {
-	inventory, namespaces, err := o.inventory(ctx, std)
+func (o *options) selectContainers(ctx context.Context, std streams, usage *usageSource, until time.Time, args []string) (*workload.Selection, []string, error) {
+	inventory, namespaces, err := o.inventory(ctx, std, usage, until)
 	if err != nil {
 		return nil, nil, err
 	}
