@@ -136,3 +136,31 @@ func TestCompare(t *testing.T) {
 		t.Error("there is a comparison with what is not declared")
 	}
 }
+
+func TestHeldOut(t *testing.T) {
+	plan := Plan{Train: 24 * time.Hour, Test: 10 * time.Hour, MinTrain: time.Hour}
+	calm, wild := container(pod("a", 0, constant(34, 1)...)), container(pod("b", 0, append(constant(24, 1), 1, 9, 9, 1, 9, 1, 1, 1, 1, 1)...))
+	limited, unlimited := fixed(recommender.Set(1), recommender.Set(2)), fixed(recommender.Set(1), recommender.Unset())
+	unlimited.Name = "unlimited"
+	policies := []Policy{limited, unlimited}
+	r := Report{Plan: plan, Policies: policies, Results: []Result{plan.Run(calm, policies), plan.Run(wild, policies), plan.Run(Container{}, policies)}}
+	const want = "memory limits of fixed, learnt from 1d, would have been hit 2 times in the 10h after it, in 1 of 2 containers"
+	if got, ok := r.HeldOut("fixed"); !ok || got != want {
+		t.Errorf("HeldOut = %q, %v, want %q", got, ok, want)
+	}
+	for _, name := range []string{"unlimited", "nobody", ""} {
+		if got, ok := r.HeldOut(name); ok {
+			t.Errorf("HeldOut(%s) = %q", name, got)
+		}
+	}
+}
+
+// A series may be called anything; a terminal is not told what it says.
+func TestTableIsPrintable(t *testing.T) {
+	r := report(2)
+	r.Source, r.Results[1].Name = "\x1b]0;source\a", "\x1b[31mseries"
+	var text bytes.Buffer
+	if err := WriteTable(&text, r); err != nil || bytes.ContainsAny(text.Bytes(), "\x1b\a") || !bytes.Contains(text.Bytes(), []byte("series")) {
+		t.Errorf("%v: %q", err, text.String())
+	}
+}

@@ -17,9 +17,12 @@ const censored = "censored: usage could not exceed it"
 func WriteTable(w io.Writer, r Report) error {
 	var b strings.Builder
 	test := recommender.ShortDuration(r.Plan.Test)
-	fmt.Fprintf(&b, "%s: policies learn from %s and are held against the next %s, again and again %s later\n", r.Source, recommender.ShortDuration(r.Plan.Train), test, test)
+	fmt.Fprintf(&b, "%s: policies learn from %s and are held against the next %s, again and again %s later\n", recommender.Printable(r.Source), recommender.ShortDuration(r.Plan.Train), test, test)
 	for _, res := range []recommender.Resource{recommender.Memory, recommender.CPU} {
 		r.writeResource(&b, res)
+	}
+	if text, ok := r.HeldOut(r.inUse()); ok {
+		fmt.Fprintf(&b, "\n%s\n", strings.ToUpper(text[:1])+text[1:])
 	}
 	r.writeComparisons(&b)
 	r.writeReasons(&b)
@@ -176,7 +179,7 @@ func (r Report) writeReasons(b *strings.Builder) {
 			b.WriteString("\nNot enough data:\n")
 		}
 		if left++; left <= maxReasons {
-			fmt.Fprintf(b, "  %s: %s\n", result.Name, result.Reason)
+			fmt.Fprintf(b, "  %s: %s\n", recommender.Printable(result.Name), recommender.Printable(result.Reason))
 		}
 	}
 	if left > maxReasons {

@@ -141,6 +141,9 @@ func (b *backtestOptions) validate(cmd *cobra.Command, args []string) error {
 		if b.dropSpikes {
 			return usagef("--drop-spikes goes with --trace: what Prometheus saw of a container did happen")
 		}
+		if b.half != backtest.All {
+			return usagef("--half goes with --trace: of a cluster choose workloads by name or label")
+		}
 		return nil
 	}
 	if len(args) > 0 {
