@@ -245,6 +245,8 @@ type Usage struct {
 	Pods    int           // pods with at least one sample
 	Running int           // pods with a sample at the window's last point
 	Peak    Peak          // over every raw sample for memory, over the grid for CPU
+
+	Recent *Recent // nil where no rule asks for it, and of runs
 }
 
 // Add pools values, dropping what is not finite. Call Sort when all are there.
