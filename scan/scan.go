@@ -3,6 +3,7 @@ package scan
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -109,7 +110,8 @@ func (o *Ownership) add(other Ownership) {
 type Progress func(done, total int, namespace string)
 
 // Run reads usage and recommends. What fails is kept with the containers that it concerns; the only error
-// returned is the context's, and then there is no result.
+// returned is that of a cancelled context, and then there is no result. What is not read when a context's deadline is over
+// has failed like anything else.
 func Run(ctx context.Context, src Source, plan Plan, progress Progress) (Result, error) {
 	s := &scanner{source: src, plan: plan, progress: progress}
 	namespaces := s.split()
@@ -129,7 +131,7 @@ func Run(ctx context.Context, src Source, plan Plan, progress Progress) (Result,
 	}
 	close(queue)
 	workers.Wait()
-	if err := ctx.Err(); err != nil {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return Result{}, fmt.Errorf("reading usage: %w", context.Cause(ctx))
 	}
 	r := s.collect(namespaces)

@@ -19,9 +19,6 @@ func (b *backtestOptions) replayCluster(ctx context.Context, o *options, std str
 	if r.Policies, err = b.compared(inUse.own); err != nil {
 		return r, err
 	}
-	if err := o.validate(args); err != nil {
-		return r, err
-	}
 	window, err := o.grid(inUse.own, time.Now())
 	if err != nil {
 		return r, err
@@ -30,37 +27,27 @@ func (b *backtestOptions) replayCluster(ctx context.Context, o *options, std str
 		return r, usagef("--window %s is shorter than --train %s and half of --test %s: make it longer, or one of them shorter",
 			recommender.ShortDuration(window.Length), recommender.ShortDuration(plan.Train), recommender.ShortDuration(plan.Test))
 	}
-	usage, err := o.openUsage(std.scratch)
+	ctx, cancel := o.bounded(ctx)
+	defer cancel()
+	p, err := o.prepare(ctx, std, args)
 	if err != nil {
 		return r, err
 	}
-	defer usage.close()
-	selection, warnings, err := o.selectContainers(ctx, std, usage, window.Until, args)
-	if warning, yes := usage.endedBefore(window); yes {
-		warnings = append(warnings, warning)
-	}
-	for _, w := range warnings {
-		std.log.warn(w)
-	}
+	defer p.usage.close()
+	until := p.plan.Window.Until
+	r.Source = fmt.Sprintf("%s of %s up to %s", recommender.ShortDuration(p.plan.Window.Length), p.usage.described.Address, until.Format(time.RFC3339))
+	read, err := b.replayAll(ctx, std, &p, &r, o.queryTimeout)
 	if err != nil {
-		return r, err
+		return r, late(ctx, err)
 	}
-	r.Source = fmt.Sprintf("%s of %s up to %s", recommender.ShortDuration(window.Length), usage.described.Address, window.Until.Format(time.RFC3339))
-	read, err := b.replayAll(ctx, std, usage, scan.Plan{
-		Containers: selection.Containers, Declared: selection.Workloads, Owners: selection.Owners, Window: window,
-		Policy: inUse.own, Policies: inUse.assign(std.log, selection), Workers: o.concurrency,
-	}, &r, o.queryTimeout)
-	if err != nil {
-		return r, err
-	}
-	read.Unlisted = selection.Unlisted
+	read.Unlisted = p.selection.Unlisted
 	return r, incomplete(std, read)
 }
 
 // replayAll reads what the plan says, and adds what comes of each container to r. The report that it returns tells what
 // could not be read.
-func (b *backtestOptions) replayAll(ctx context.Context, std streams, usage *usageSource, plan scan.Plan, r *backtest.Report, timeout time.Duration) (report.Report, error) {
-	folds := r.Plan
+func (b *backtestOptions) replayAll(ctx context.Context, std streams, p *prepared, r *backtest.Report, timeout time.Duration) (report.Report, error) {
+	folds, plan := r.Plan, &p.plan
 	folds.Start, folds.Until = plan.Window.Start(), plan.Window.Until
 	plan.Replay = func(t scan.Timeline) {
 		compared, own := r.Policies, plan.Policies[t.Container.ID]
@@ -73,7 +60,7 @@ func (b *backtestOptions) replayAll(ctx context.Context, std streams, usage *usa
 		}
 		r.Results = append(r.Results, replay(t, plan.Window, folds, compared, own))
 	}
-	read, err := read(ctx, std, usage, plan, timeout)
+	read, err := p.read(ctx, std, timeout)
 	slices.SortFunc(r.Results, func(a, b backtest.Result) int { return cmp.Compare(a.Name, b.Name) })
 	return read, err
 }
