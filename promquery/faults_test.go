@@ -121,10 +121,10 @@ func TestSilentServer(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := readerOf(t, proxy.URL+promserver.Prefix, read)
-			r.RequestTimeout = 300 * time.Millisecond
-			batch := shopBatch()
-			batch.Pods = []string{"web-1"}
-			got, err := gather(t.Context(), r, batch, twoDays())
+			r.RequestTimeout = time.Second
+			batch, w := shopBatch(), twoDays()
+			batch.Pods, w.Length = []string{"web-1"}, time.Hour // of which there is no smaller request
+			got, err := gather(t.Context(), r, batch, w)
 			if err != nil || len(got.Facts.Failed) != 1 || !strings.Contains(fmt.Sprint(got.Facts.Failed["web-1"]), "no answer within") || len(got.Values) > 0 {
 				t.Errorf("%s, by %s: %v, failed %v, values of %d", name, read, err, got.Facts.Failed, len(got.Values))
 			}
