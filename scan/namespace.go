@@ -178,8 +178,13 @@ func (b batch) runs() map[workload.Ref]bool {
 func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b batch) {
 	var failed map[string]error
 	histories := newPool(s.plan.Window, b, p)
+	histories.keepsRecent = s.plan.needsRecent()
+	visit, recorded := histories.addSeries, histories.recording()
+	if s.plan.Replay != nil {
+		visit = recorded.addSeries
+	}
 	if len(b.pods) > 0 {
-		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, b.runs()), s.plan.Window, histories.addSeries)
+		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, b.runs()), s.plan.Window, visit)
 		n.warnings = appendNew(n.warnings, facts.Warnings)
 		if err != nil {
 			n.fail(s.plan, b.containers, err)
@@ -196,6 +201,7 @@ func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b ba
 		}
 		own := s.plan.Policies[c.ID]
 		rec := recommender.Recommend(c, histories.history(c.ID), *cmp.Or(own, &s.plan.Policy))
+		s.replay(recorded, c, rec.OOMKills)
 		s.explainGaps(ctx, &rec, p)
 		n.items[c.ID] = Item{Recommendation: rec, Policy: own}
 	}

@@ -34,6 +34,10 @@ type Plan struct {
 
 	// SampleInterval is about the time between samples that Source reads; 0 is the window's step.
 	SampleInterval time.Duration
+
+	// Replay, where it is not nil, is handed what each container's pods used and when, one call at a time, of those that
+	// could be read.
+	Replay func(Timeline)
 }
 
 const (
@@ -44,6 +48,16 @@ const (
 	// for a whole week of 5 minutes, are 2 x 2 x 2 million samples of 8 bytes.
 	samplesPerBatch = maxPodsPerBatch * 2016
 )
+
+// needsRecent says that a rule of any policy looks at what was used of late.
+func (p Plan) needsRecent() bool {
+	for _, own := range p.Policies {
+		if own.NeedsRecent() {
+			return true
+		}
+	}
+	return p.Policy.NeedsRecent()
+}
 
 // podsPerBatch is the fewer the finer the grid is, or the closer together the samples.
 func (p Plan) podsPerBatch() int {
@@ -136,6 +150,8 @@ type scanner struct {
 	mu          sync.Mutex // guards what follows
 	progress    Progress
 	done, total int
+
+	replays sync.Mutex // held while Plan.Replay is called
 
 	alikeOnce sync.Once // the namespaces with usage are looked up when the first is found empty
 	alike     string

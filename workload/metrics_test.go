@@ -86,39 +86,47 @@ func TestFromMetrics(t *testing.T) {
 		{
 			"a Deployment", pod("api-1-a", "ReplicaSet/api-1", "api", 10, "0.5", "1") + pod("api-1-b", "ReplicaSet/api-1", "api", 11, "0.5", "1") +
 				set("replicaset", "api-1", "Deployment/api") + `kube_deployment_spec_replicas{deployment="api"} 3`,
-			[]string{"deployment/api/api x3 cpu 0.5/1"}, "",
+			[]string{"deployment/api/api x3 cpu 0.5/1"},
+			"",
 		},
 		{
 			"a rollout under way", pod("api-1-a", "ReplicaSet/api-1", "api", 10, "0.5", "1") + pod("api-2-b", "ReplicaSet/api-2", "api", 11, "0.7", "") +
 				set("replicaset", "api-1", "Deployment/api") + set("replicaset", "api-2", "Deployment/api"),
-			[]string{"deployment/api/api x2 cpu 0.7/unset"}, "",
+			[]string{"deployment/api/api x2 cpu 0.7/unset"},
+			"",
 		},
 		{
 			"one pod was resized", pod("db-0", "StatefulSet/db", "pg", 10, "0.5", "1") + pod("db-1", "StatefulSet/db", "pg", 11, "0.7", "1"),
-			[]string{"statefulset/db/pg x2 cpu 0.7/1: pods db-1 and db-0 differ, though one StatefulSet made both"}, "",
+			[]string{"statefulset/db/pg x2 cpu 0.7/1: pods db-1 and db-0 differ, though one StatefulSet made both"},
+			"",
 		},
 		{
 			"a mesh", pod("api-1-a", "ReplicaSet/api-1", "api", 10, "0.5", "") + `kube_pod_container_info{pod="api-1-a",container="istio-proxy"} 1` + "\n" + set("replicaset", "api-1", "Deployment/api"),
-			[]string{"deployment/api/api x1 cpu 0.5/unset", "deployment/api/istio-proxy x1 cpu unset/unset: Istio puts this container into pods"}, "",
+			[]string{"deployment/api/api x1 cpu 0.5/unset", "deployment/api/istio-proxy x1 cpu unset/unset: Istio puts this container into pods"},
+			"",
 		},
 		{
 			"some pods have one more", pod("db-0", "StatefulSet/db", "pg", 10, "1", "") + pod("db-1", "StatefulSet/db", "pg", 11, "1", "") + `kube_pod_container_info{pod="db-1",container="debug"} 1`,
-			[]string{"statefulset/db/debug x2 cpu unset/unset: pod db-0 has no such container, and pod db-1 of the same StatefulSet has", "statefulset/db/pg x2 cpu 1/unset"}, "",
+			[]string{"statefulset/db/debug x2 cpu unset/unset: pod db-0 has no such container, and pod db-1 of the same StatefulSet has", "statefulset/db/pg x2 cpu 1/unset"},
+			"",
 		},
 		{
 			"a LimitRange fills in", pod("api-1-a", "ReplicaSet/api-1", "api", 10, "0.05", "1") + set("replicaset", "api-1", "Deployment/api") +
 				`kube_limitrange{limitrange="defaults",type="Container",constraint="default",resource="cpu"} 1`,
-			[]string{"deployment/api/api x1 cpu 0.05/1: LimitRange defaults may have filled it in, whose default it is"}, "",
+			[]string{"deployment/api/api x1 cpu 0.05/1: LimitRange defaults may have filled it in, whose default it is"},
+			"",
 		},
 		{
 			"runs of a CronJob, over", pod("report-1-x", "Job/report-1", "report", 10, "0.1", "") + `kube_pod_status_phase{pod="report-1-x",phase="Succeeded"} 1` + "\n" +
 				set("job", "report-1", "CronJob/report") + `kube_cronjob_info{cronjob="report"} 1`,
-			[]string{"cronjob/report/report x0 cpu 0.1/unset"}, "",
+			[]string{"cronjob/report/report x0 cpu 0.1/unset"},
+			"",
 		},
 		{
 			"init containers and sidecars", pod("db-0", "StatefulSet/db", "pg", 10, "1", "") + "kube_pod_init_container_info{pod=\"db-0\",container=\"migrate\"} 1\n" +
 				`kube_pod_init_container_info{pod="db-0",container="proxy",restart_policy="Always"} 1`,
-			[]string{"statefulset/db/pg x1 cpu 1/unset", "statefulset/db/proxy x1 cpu unset/unset"}, "",
+			[]string{"statefulset/db/pg x1 cpu 1/unset", "statefulset/db/proxy x1 cpu unset/unset"},
+			"",
 		},
 		{"nobody's pod", "kube_pod_owner{pod=\"shell\",owner_kind=\"<none>\",owner_name=\"<none>\",owner_is_controller=\"<none>\"} 1\n" + `kube_pod_container_info{pod="shell",container="sh"} 1`, []string{"pod/shell/sh x1 cpu unset/unset"}, ""},
 		{"a static pod", pod("etcd-n1", "Node/n1", "etcd", 1, "1", ""), nil, ""},
@@ -179,8 +187,10 @@ func FuzzFromMetrics(f *testing.F) {
 		names := append(workload.Metrics(), workload.ClusterMetrics()...)
 		for i := range 40 {
 			n := (seed >> (i % 48)) + uint64(i)
-			labels := map[string]string{"namespace": "shop", "pod": name, "container": "c" + strconv.Itoa(int(n%3)), "resource": []string{"cpu", "memory", owner}[n%3],
-				"owner_kind": kind, "owner_name": owner, "replicaset": owner, "job_name": owner, "deployment": owner, "type": "Container", "constraint": "default"}
+			labels := map[string]string{
+				"namespace": "shop", "pod": name, "container": "c" + strconv.Itoa(int(n%3)), "resource": []string{"cpu", "memory", owner}[n%3],
+				"owner_kind": kind, "owner_name": owner, "replicaset": owner, "job_name": owner, "deployment": owner, "type": "Container", "constraint": "default",
+			}
 			metrics = append(metrics, workload.Metric{Name: names[n%uint64(len(names))], Labels: maps.Clone(labels), Value: float64(n)})
 		}
 		seen := map[recommender.ID]bool{}

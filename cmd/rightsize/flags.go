@@ -258,7 +258,7 @@ func formatTime(t time.Time) string {
 // validate looks at what no flag can check by itself, before anything is read.
 func (o *options) validate(args []string) error {
 	for _, arg := range args {
-		if _, _, err := workload.ParseRef(arg); err != nil {
+		if err := workload.CheckRef(arg); err != nil {
 			return usageError{err}
 		}
 	}

@@ -180,6 +180,10 @@ func (o *options) selectContainers(ctx context.Context, std streams, usage *usag
 		std.log.info(h)
 	}
 	selection, err := inventory.Select(workload.Selector{Namespaces: namespaces, Refs: args, Labels: o.selector, Containers: o.containers, System: o.system})
+	var unknown *workload.UnknownKindError
+	if errors.As(err, &unknown) {
+		err = usageError{err}
+	}
 	if err != nil {
 		return nil, inventory.Warnings, err
 	}
