@@ -73,8 +73,8 @@ func disturbances() []disturbance {
 }
 
 // Whatever happens on the way, what is read is what an undisturbed server gives, or an error that names it.
-func TestDisturbed(t *testing.T) {
-	url := serverOf(t, newFixture().write(t), promserver.Limits{})
+func testAllDisturbed(t *testing.T, dir string) {
+	url := serverOf(t, dir, promserver.Limits{})
 	for _, read := range []string{"query", "remote"} {
 		want, err := gather(t.Context(), readerOf(t, url, read), shopBatch(), twoDays())
 		if err != nil {
@@ -106,14 +106,12 @@ func testDisturbed(t *testing.T, url, read string, d disturbance, want answers) 
 		t.Fatalf("%v, failed %v", err, got.Facts.Failed)
 	}
 	got.Facts.Warnings = nil // that requests were parted
-	if diff := cmp.Diff(want, got); diff != "" {
-		t.Errorf("disturbed (-want +got):\n%s", diff)
-	}
+	same(t, "disturbed", want, got)
 }
 
 // A server that never answers, and one that drips, cost no more than their time.
-func TestSilentServer(t *testing.T) {
-	url := serverOf(t, newFixture().write(t), promserver.Limits{})
+func testSilentServer(t *testing.T, dir string) {
+	url := serverOf(t, dir, promserver.Limits{})
 	for name, fault := range map[string]faultproxy.Fault{"hangs": faultproxy.Hang, "drips": faultproxy.Drip(1, time.Hour)} {
 		for _, read := range []string{"query", "remote"} {
 			proxy, err := faultproxy.New(url, faultproxy.Only("/api/v1/"+map[string]string{"query": "query_range", "remote": "read"}[read], faultproxy.Always(fault)))
@@ -134,8 +132,8 @@ func TestSilentServer(t *testing.T) {
 }
 
 // Look-ups of labels that are too much are parted by time, and give the same.
-func TestPartedLookUps(t *testing.T) {
-	url := serverOf(t, newFixture().write(t), promserver.Limits{})
+func testPartedLookUps(t *testing.T, dir string) {
+	url := serverOf(t, dir, promserver.Limits{})
 	want, err := readerOf(t, url, "query").Index(t.Context(), "shop", week())
 	if err != nil {
 		t.Fatal(err)

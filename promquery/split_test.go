@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"sync/atomic"
@@ -53,6 +54,33 @@ func shopBatch() promquery.Batch {
 	return promquery.Batch{Namespace: "shop", Runs: map[string]bool{"backup-1": true, "backup-2": true, "backup-3": true}, Containers: 5}
 }
 
+// TestFaultsOfServers has one folder for all that reads from servers with limits and faults, for it takes long to make.
+func TestFaultsOfServers(t *testing.T) {
+	f := newFixture()
+	begin := until().Add(-3*day - 2*time.Hour).UnixMilli()
+	for _, s := range f.series {
+		s.points = slices.DeleteFunc(s.points, func(p point) bool { return p.t < begin })
+	}
+	f.series = slices.DeleteFunc(f.series, func(s *rawSeries) bool { return len(s.points) == 0 })
+	dir := f.write(t)
+	t.Run("refused requests are parted", func(t *testing.T) { testRefusedRequestsAreParted(t, dir) })
+	t.Run("a pod that is too much fails", func(t *testing.T) { testPodThatIsTooMuchFails(t, dir) })
+	t.Run("refused raw requests are parted", func(t *testing.T) { testRefusedRawRequestsAreParted(t, dir) })
+	t.Run("max samples", func(t *testing.T) { testMaxSamples(t, dir) })
+	t.Run("expected", func(t *testing.T) { testExpect(t, dir) })
+	t.Run("disturbed", func(t *testing.T) { testAllDisturbed(t, dir) })
+	t.Run("silent", func(t *testing.T) { testSilentServer(t, dir) })
+	t.Run("parted look-ups", func(t *testing.T) { testPartedLookUps(t, dir) })
+}
+
+// same fails the test unless two Reads gave the same; finding the difference is slow, so it is looked for only then.
+func same(t *testing.T, what string, want, got answers) {
+	t.Helper()
+	if !reflect.DeepEqual(want, got) {
+		t.Errorf("%s: the numbers are others (-want +got):\n%s", what, cmp.Diff(want, got))
+	}
+}
+
 // serverOf serves a folder with limits.
 func serverOf(t testing.TB, dir string, limits promserver.Limits) string {
 	t.Helper()
@@ -85,8 +113,7 @@ func readerOf(t testing.TB, url, read string) *promquery.Reader {
 }
 
 // Requests that Prometheus's engine refuses as too big are parted, and change no number.
-func TestRefusedRequestsAreParted(t *testing.T) {
-	dir := newFixture().write(t)
+func testRefusedRequestsAreParted(t *testing.T, dir string) {
 	free := serverOf(t, dir, promserver.Limits{})
 	w := twoDays()
 	w.Step = 30 * time.Second
@@ -108,16 +135,13 @@ func TestRefusedRequestsAreParted(t *testing.T) {
 				t.Errorf("limit %d: warnings %q, want one that the requests were parted", limit, list)
 			}
 			got.Facts.Warnings = nil
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("limit %d changes the numbers (-want +got):\n%s", limit, diff)
-			}
+			same(t, fmt.Sprintf("limit %d", limit), want, got)
 		}
 	}
 }
 
 // A pod that is refused alone has failed, with the server's own words; the others stand.
-func TestPodThatIsTooMuchFails(t *testing.T) {
-	dir := newFixture().write(t)
+func testPodThatIsTooMuchFails(t *testing.T, dir string) {
 	want, err := gather(t.Context(), readerOf(t, serverOf(t, dir, promserver.Limits{}), "query"), shopBatch(), twoDays())
 	if err != nil {
 		t.Fatal(err)
@@ -134,8 +158,8 @@ func TestPodThatIsTooMuchFails(t *testing.T) {
 	}
 	for k, values := range want.Values {
 		if k.pod != "web-1" {
-			if diff := cmp.Diff(values, got.Values[k]); diff != "" {
-				t.Errorf("%v (-want +got):\n%s", k, diff)
+			if !reflect.DeepEqual(values, got.Values[k]) {
+				t.Errorf("%v is another (-want +got):\n%s", k, cmp.Diff(values, got.Values[k]))
 			}
 		}
 	}
@@ -170,8 +194,7 @@ func (l *limited) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(
 }
 
 // Remote reads that are refused are parted too, first by time and then by pods.
-func TestRefusedRawRequestsAreParted(t *testing.T) {
-	dir := newFixture().write(t)
+func testRefusedRawRequestsAreParted(t *testing.T, dir string) {
 	url := serverOf(t, dir, promserver.Limits{})
 	want, err := gather(t.Context(), readerOf(t, url, "remote"), shopBatch(), twoDays())
 	if err != nil {
@@ -186,9 +209,7 @@ func TestRefusedRawRequestsAreParted(t *testing.T) {
 			t.Fatalf("at most %d: %v, failed %v, %d refused, warnings %q", most, err, got.Facts.Failed, l.refused.Load(), got.Facts.Warnings)
 		}
 		got.Facts.Warnings = nil
-		if diff := cmp.Diff(want, got); diff != "" {
-			t.Errorf("at most %d samples change the numbers (-want +got):\n%s", most, diff)
-		}
+		same(t, fmt.Sprintf("at most %d samples", most), want, got)
 	}
 	r := readerOf(t, url, "remote")
 	r.Raw = &limited{Raw: r.Raw, most: 1 << 40, pod: "web-1"}
@@ -197,15 +218,14 @@ func TestRefusedRawRequestsAreParted(t *testing.T) {
 		t.Fatalf("a pod that is always refused: %v, failed %v", err, got.Facts.Failed)
 	}
 	for k, values := range want.Values {
-		if diff := cmp.Diff(values, got.Values[k]); diff != "" && k.pod != "web-1" {
-			t.Errorf("%v (-want +got):\n%s", k, diff)
+		if k.pod != "web-1" && !reflect.DeepEqual(values, got.Values[k]) {
+			t.Errorf("%v is another (-want +got):\n%s", k, cmp.Diff(values, got.Values[k]))
 		}
 	}
 }
 
 // Smaller requests from the start change no number, and none is refused.
-func TestMaxSamples(t *testing.T) {
-	dir := newFixture().write(t)
+func testMaxSamples(t *testing.T, dir string) {
 	url := serverOf(t, dir, promserver.Limits{})
 	for _, read := range []string{"query", "remote"} {
 		want, err := gather(t.Context(), readerOf(t, url, read), shopBatch(), twoDays())
@@ -225,9 +245,7 @@ func TestMaxSamples(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("%s, at most %d samples (-want +got):\n%s", read, most, diff)
-			}
+			same(t, fmt.Sprintf("%s, at most %d samples", read, most), want, got)
 			if n := proxy.Requests(); n <= before {
 				t.Errorf("%s, at most %d samples: %d requests, want more than %d", read, most, n, before)
 			} else {
@@ -262,8 +280,7 @@ func (c *tally) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(pr
 
 // What reading would take is told without reading: requests to within those that only reading can show, and samples as
 // far as a few looks can tell.
-func TestExpect(t *testing.T) {
-	dir := newFixture().write(t)
+func testExpect(t *testing.T, dir string) {
 	url := serverOf(t, dir, promserver.Limits{})
 	for _, read := range []string{"query", "remote"} {
 		for _, b := range []promquery.Batch{{Namespace: "shop", Pods: []string{"web-0", "web-1"}}, {Namespace: "exp"}, {Namespace: "mix", Containers: 2}, {Namespace: "absent"}} {
@@ -276,7 +293,7 @@ func TestExpect(t *testing.T) {
 				t.Fatal(err)
 			}
 			r := readerOf(t, proxy.URL+promserver.Prefix, read)
-			want, err := r.Expect(t.Context(), b, week())
+			want, err := r.Expect(t.Context(), b, twoDays())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -288,7 +305,7 @@ func TestExpect(t *testing.T) {
 			if read == "remote" {
 				r.Raw = raw
 			}
-			got, err := gather(t.Context(), r, b, week())
+			got, err := gather(t.Context(), r, b, twoDays())
 			proxy.Close()
 			if err != nil {
 				t.Fatal(err)
