@@ -240,6 +240,9 @@ func DeleteKinds(ctx context.Context, c *cluster.Cluster) error {
 		if apierrors.IsNotFound(err) {
 			return nil
 		}
-		return fmt.Errorf("namespace %s is still there (%v)", KindsNamespace, err)
+		if err != nil {
+			return fmt.Errorf("looking for namespace %s: %w", KindsNamespace, err)
+		}
+		return fmt.Errorf("namespace %s is still there", KindsNamespace)
 	})
 }
