@@ -81,7 +81,7 @@ func TestPolicyOfRule(t *testing.T) {
 	for i, want := range []string{
 		"", // exempt: what else it has does not matter
 		"cpu p50 none 20m 4; memory max max*1.2 32Mi 0; 2 guards; 2d; 5",
-		"cpu p50 none 0 4; memory p90 max*1.2 32Mi 8Gi; 9 guards; 12h; 5",
+		"cpu p50 none 0 4; memory p90 max*1.2 32Mi 8Gi; 10 guards; 12h; 5",
 	} {
 		p, err := f.Policy(&f.Rules[i])
 		if err != nil {
@@ -97,7 +97,7 @@ func TestPolicyOfRule(t *testing.T) {
 	// A named policy takes back what the defaults say of rules, and nothing else.
 	f = parsed(t, "version: 1\ndefaults: {cpu: {limit: none, ceiling: 2}, minRuns: 7}\nrules: [{name: as-always, match: {namespace: a}, policy: default}]\n")
 	p, err := f.Policy(&f.Rules[0])
-	if want := "cpu p50 p99*1.2 10m 2; memory p50 p99*1.2 16Mi 0; 9 guards; 1d; 7"; err != nil || describe(p) != want {
+	if want := "cpu p50 p99*1.2 10m 2; memory p50 p99*1.2 16Mi 0; 10 guards; 1d; 7"; err != nil || describe(p) != want {
 		t.Errorf("%s, %v, want %s", describe(p), err, want)
 	}
 }

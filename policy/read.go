@@ -216,10 +216,10 @@ func (r *reader) checkRules(f *File, root *yaml.Node) {
 				r.wrong(node, at, "%s never holds: %s above it matches all that it does", rule.Name, f.Rules[j].Name)
 			}
 		}
-		if rule.Exempt != "" && !rule.Settings.empty() {
+		if rule.Exempt != "" && !rule.empty() {
 			r.wrong(node, at, "%s is exempt, so its other settings would have no effect: leave one or the other out", rule.Name)
 		}
-		if rule.Exempt == "" && rule.Settings.empty() {
+		if rule.Exempt == "" && rule.empty() {
 			r.wrong(node, at, "%s changes nothing: want exempt, or some settings", rule.Name)
 		}
 		if p, err := f.Policy(rule); err == nil {

@@ -215,6 +215,7 @@ func (s suite) testIndex(t *testing.T) {
 				ReplicaSets: map[string]recommender.Owner{"web-abc": {Kind: "Deployment", Name: "web"}},
 				Jobs:        map[string]recommender.Owner{"backup-1": {Kind: "CronJob", Name: "backup"}},
 			},
+			Series: 20,
 		},
 		"exp": {
 			Containers: map[string][]string{"api-1": {"api"}},
@@ -223,10 +224,11 @@ func (s suite) testIndex(t *testing.T) {
 				ReplicaSets: map[string]recommender.Owner{"api-abc": {Kind: "Deployment", Name: "api"}},
 				Jobs:        map[string]recommender.Owner{"once": {}},
 			},
+			Series: 4,
 		},
-		"mix":        {Containers: map[string][]string{"api-1": {"api"}}, Owners: noOwners()},
-		"monitoring": {Containers: map[string][]string{"exporter-0": {"exporter"}}, Owners: noOwners()},
-		oddNamespace: {Containers: map[string][]string{oddPod: {oddContainer}, "podX$^|xx": {oddContainer}}, Owners: noOwners()},
+		"mix":        {Containers: map[string][]string{"api-1": {"api"}}, Owners: noOwners(), Series: 8},
+		"monitoring": {Containers: map[string][]string{"exporter-0": {"exporter"}}, Owners: noOwners(), Series: 4},
+		oddNamespace: {Containers: map[string][]string{oddPod: {oddContainer}, "podX$^|xx": {oddContainer}}, Owners: noOwners(), Series: 8},
 		"absent":     {Containers: map[string][]string{}, Owners: noOwners()},
 		"moved": {
 			Containers: map[string][]string{},

@@ -25,6 +25,7 @@ const (
 	GuardCeiling            = "ceiling"
 	GuardRequestWithinLimit = "request-within-limit"
 	GuardLimitRange         = "limit-range"
+	GuardPodResources       = "pod-resources"
 )
 
 // The codes of the notes that no guard leaves.
@@ -48,6 +49,7 @@ func AllGuards() []Guard {
 		{GuardCeiling, "keeps every value at or below what --config says, where it says so", ceiling},
 		{GuardRequestWithinLimit, "keeps a request at or below its limit, which Kubernetes insists on", requestWithinLimit},
 		{GuardLimitRange, "keeps every value within what the LimitRanges of the namespace allow", limitRange},
+		{GuardPodResources, "keeps the containers of a pod with resources of its own (spec.resources) within these", podResources},
 	}
 }
 

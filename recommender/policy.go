@@ -40,7 +40,7 @@ func DefaultPolicy() Policy {
 }
 
 // Policies are the policies that have a name, the default first.
-func Policies() []Policy { return []Policy{DefaultPolicy()} }
+func Policies() []Policy { return []Policy{DefaultPolicy(), SafePolicy()} }
 
 // PolicyNamed is the policy of that name. The error lists the names that there are.
 func PolicyNamed(name string) (Policy, error) {

@@ -33,6 +33,7 @@ func recommend(c Container, h History, p Policy) Recommendation {
 		j.noteRefusal(r)
 		j.noteOutsideRange(r)
 		j.noteResizers(r)
+		j.notePlace(r)
 	}
 	j.noteHeapFollows()
 	for _, o := range observations() {

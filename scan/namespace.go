@@ -167,27 +167,66 @@ func (b batch) selection(namespace string, p *pods, w recommender.Window, runs m
 	return sel
 }
 
-func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b batch) {
+// runs says which of the batch's workloads run to completion.
+func (b batch) runs() map[workload.Ref]bool {
 	runs := make(map[workload.Ref]bool)
 	for _, c := range b.containers {
 		runs[ref(c.ID)] = c.RunsToCompletion()
 	}
+	return runs
+}
+
+func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b batch) {
+	var failed map[string]error
 	histories := newPool(s.plan.Window, b, p)
+	histories.keepsRecent = s.plan.needsRecent()
+	visit, recorded := histories.addSeries, histories.recording()
+	if s.plan.Replay != nil {
+		visit = recorded.addSeries
+	}
 	if len(b.pods) > 0 {
-		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, runs), s.plan.Window, histories.addSeries)
+		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, b.runs()), s.plan.Window, visit)
 		n.warnings = appendNew(n.warnings, facts.Warnings)
 		if err != nil {
 			n.fail(s.plan, b.containers, err)
 			return
 		}
+		failed = facts.Failed
 		histories.addFacts(facts)
 		n.queries = appendNew(n.queries, facts.Queries)
 	}
 	for _, c := range b.containers {
+		if err := p.failure(c, failed); err != nil {
+			n.fail(s.plan, []recommender.Container{c}, err)
+			continue
+		}
 		own := s.plan.Policies[c.ID]
 		rec := recommender.Recommend(c, histories.history(c.ID), *cmp.Or(own, &s.plan.Policy))
+		s.replay(recorded, c, rec.OOMKills)
 		s.explainGaps(ctx, &rec, p)
 		n.items[c.ID] = Item{Recommendation: rec, Policy: own}
 	}
 	n.warnings = appendNew(n.warnings, histories.undeclared())
+}
+
+// failure is why a container cannot be recommended for: one of its pods could not be read, and percentiles of the others
+// would be another workload's.
+func (p *pods) failure(c recommender.Container, failed map[string]error) error {
+	var first error
+	more := 0
+	for _, pod := range p.owned[ref(c.ID)] {
+		err := failed[pod]
+		if err == nil || !slices.Contains(p.index.Containers[pod], c.ID.Container) {
+			continue
+		}
+		if first == nil {
+			first = err
+		} else {
+			more++
+		}
+	}
+	if more > 0 {
+		return fmt.Errorf("%w (and so are %d more of its pods)", first, more)
+	}
+	return first
 }

@@ -3,6 +3,7 @@ package scan
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -33,6 +34,10 @@ type Plan struct {
 
 	// SampleInterval is about the time between samples that Source reads; 0 is the window's step.
 	SampleInterval time.Duration
+
+	// Replay, where it is not nil, is handed what each container's pods used and when, one call at a time, of those that
+	// could be read.
+	Replay func(Timeline)
 }
 
 const (
@@ -43,6 +48,16 @@ const (
 	// for a whole week of 5 minutes, are 2 x 2 x 2 million samples of 8 bytes.
 	samplesPerBatch = maxPodsPerBatch * 2016
 )
+
+// needsRecent says that a rule of any policy looks at what was used of late.
+func (p Plan) needsRecent() bool {
+	for _, own := range p.Policies {
+		if own.NeedsRecent() {
+			return true
+		}
+	}
+	return p.Policy.NeedsRecent()
+}
 
 // podsPerBatch is the fewer the finer the grid is, or the closer together the samples.
 func (p Plan) podsPerBatch() int {
@@ -95,7 +110,8 @@ func (o *Ownership) add(other Ownership) {
 type Progress func(done, total int, namespace string)
 
 // Run reads usage and recommends. What fails is kept with the containers that it concerns; the only error
-// returned is the context's, and then there is no result.
+// returned is that of a cancelled context, and then there is no result. What is not read when a context's deadline is over
+// has failed like anything else.
 func Run(ctx context.Context, src Source, plan Plan, progress Progress) (Result, error) {
 	s := &scanner{source: src, plan: plan, progress: progress}
 	namespaces := s.split()
@@ -115,7 +131,7 @@ func Run(ctx context.Context, src Source, plan Plan, progress Progress) (Result,
 	}
 	close(queue)
 	workers.Wait()
-	if err := ctx.Err(); err != nil {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return Result{}, fmt.Errorf("reading usage: %w", context.Cause(ctx))
 	}
 	r := s.collect(namespaces)
@@ -134,6 +150,8 @@ type scanner struct {
 	mu          sync.Mutex // guards what follows
 	progress    Progress
 	done, total int
+
+	replays sync.Mutex // held while Plan.Replay is called
 
 	alikeOnce sync.Once // the namespaces with usage are looked up when the first is found empty
 	alike     string

@@ -49,14 +49,11 @@ func within(namespace string) string {
 func List(ctx context.Context, client kubernetes.Interface, namespace string) (*Inventory, error) {
 	inv := &Inventory{}
 	seen := false // that a kind of controller may be listed
-	for _, k := range kinds() {
+	for _, k := range builtIn() {
 		err := inv.list(ctx, lister(client, namespace, k.name))
 		switch {
 		case apierrors.IsForbidden(err):
-			inv.Unlisted = append(inv.Unlisted, k.groupResource())
-			inv.Warnings = append(inv.Warnings, fmt.Sprintf(
-				"not allowed to list %s %s: %ss are left out; grant list on %[1]s",
-				k.groupResource(), within(namespace), k.name))
+			inv.unlisted(k, namespace)
 		case err != nil:
 			return nil, fmt.Errorf("listing %s %s: %w", k.resource, within(namespace), err)
 		case !k.mostlyOwned():
@@ -75,14 +72,24 @@ func List(ctx context.Context, client kubernetes.Interface, namespace string) (*
 	return inv, nil
 }
 
+// unlisted notes that a kind may not be listed.
+func (inv *Inventory) unlisted(k kindInfo, namespace string) {
+	inv.Unlisted = append(inv.Unlisted, k.groupResource())
+	inv.Warnings = append(inv.Warnings, fmt.Sprintf(
+		"not allowed to list %s %s: %ss are left out; grant list on %[1]s",
+		k.groupResource(), within(namespace), k.name))
+}
+
 // list reads one kind and keeps of each object only what is needed of it.
 func (inv *Inventory) list(ctx context.Context, page pager.ListPageFunc) error {
 	return eachListed(ctx, page, func(obj runtime.Object) error {
-		if w, ok := declared(obj, true); ok {
+		w, ok := declared(obj, true)
+		if ok {
 			inv.Workloads = append(inv.Workloads, w)
 		} else {
 			inv.Skipped++
 		}
+		inv.seen.take(obj, w)
 		inv.own(obj)
 		return nil
 	})

@@ -38,6 +38,8 @@ type Inventory struct {
 	// their objects, sorted. A cluster is asked instead which namespaces it has.
 	Manifests  bool
 	Namespaces []string
+
+	seen sightings // of a cluster
 }
 
 // Selector says which containers are meant. The zero Selector means all of them.
@@ -119,7 +121,8 @@ func (inv *Inventory) Select(s Selector) (*Selection, error) {
 	if err := s.haveContainers(meant); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(sel.Containers, func(a, b recommender.Container) int { return a.ID.Compare(b.ID) })
+	slices.SortStableFunc(sel.Containers, func(a, b recommender.Container) int { return a.ID.Compare(b.ID) })
+	sel.Containers = together(sel.Containers)
 	return sel, nil
 }
 
@@ -162,17 +165,18 @@ func (s Selector) named(among []Workload) ([]Workload, error) {
 	}
 	wanted := map[Ref]bool{} // without the namespace
 	for _, r := range s.Refs {
-		kind, name, err := ParseRef(r)
+		ref, err := refAmong(r, among)
 		if err != nil {
 			return nil, err
 		}
-		ref := Ref{Kind: kind, Name: name}
-		if !slices.ContainsFunc(among, func(w Workload) bool { return w.anywhere() == ref }) {
+		if !slices.ContainsFunc(among, func(w Workload) bool { return w.answersTo(ref) }) {
 			return nil, s.missingWorkload(ref, among)
 		}
 		wanted[ref] = true
 	}
-	return filter(among, func(w Workload) bool { return wanted[w.anywhere()] }), nil
+	return filter(among, func(w Workload) bool {
+		return slices.ContainsFunc(w.refs(), func(r Ref) bool { return wanted[r.anywhere()] })
+	}), nil
 }
 
 // anywhere is the workload without its namespace.

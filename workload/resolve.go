@@ -58,13 +58,15 @@ type Resolver struct {
 	// beginnings is the workloads with names so long that pods' names hold only their beginning, by each
 	// beginning that can occur: see the constants in names.go.
 	beginnings map[string][]Workload
+
+	whole map[Ref]Ref // the workloads of parts
 }
 
 // NewResolver takes every workload of one namespace, the ones that are of no further interest too, and who
 // owned what in it: as was recorded in the window, and as the cluster has it now.
 func NewResolver(workloads []Workload, recorded, live recommender.Owners) *Resolver {
-	r := &Resolver{recorded: recorded, live: live, names: map[string][]Workload{}, beginnings: map[string][]Workload{}}
-	for _, w := range workloads {
+	r := &Resolver{recorded: recorded, live: live, names: map[string][]Workload{}, beginnings: map[string][]Workload{}, whole: map[Ref]Ref{}}
+	for _, w := range withParts(workloads, r.whole) {
 		r.namespace = w.Namespace
 		r.names[w.Name] = append(r.names[w.Name], w)
 		for n := shortestBeginning; n <= min(longestBase, len(w.Name)); n++ {
@@ -82,9 +84,9 @@ const shortestBeginning = longestBase - longestIndex - 2
 // is Ambiguous.
 func (r *Resolver) Resolve(pod string) Match {
 	if o, way := owner(pod, r.recorded.Pods, r.live.Pods); way != Unknown {
-		return r.byOwner(pod, o, way)
+		return r.ofWhole(r.byOwner(pod, o, way))
 	}
-	return r.byName(pod)
+	return r.ofWhole(r.byName(pod))
 }
 
 // owner is who owned an object, and how that is known; Unknown where it is not. What was recorded in the window comes
@@ -115,9 +117,14 @@ func (r *Resolver) byOwner(pod string, o recommender.Owner, way Way) Match {
 			m.Run = pod
 		}
 		return m
-	default:
-		return Match{Ref: r.ref(o.Kind, o.Name), Way: way}
+	case "ReplicationController":
+		if dc, ok := configOf(r.ref(o.Kind, o.Name)); ok {
+			if w, ok := r.declared(dc.Kind, dc.Name); ok {
+				return Match{Ref: w.Ref, Way: way}
+			}
+		}
 	}
+	return Match{Ref: r.ref(o.Kind, o.Name), Way: way}
 }
 
 // byUpper goes one further up from a ReplicaSet or a Job: to its owner, to itself if it has none, and by its name if
@@ -141,8 +148,10 @@ func (r *Resolver) byUpper(o recommender.Owner, way Way, recorded, live map[stri
 		return Match{Ref: w.Ref, Way: ByName}
 	}
 	if before, after, ok := lastDash(o.Name); ok {
-		if w, ok := r.declared("Deployment", before); ok && o.Kind == "ReplicaSet" && isHash(after) {
-			return Match{Ref: w.Ref, Way: ByName}
+		for _, w := range r.names[before] {
+			if hashes(w) && o.Kind == "ReplicaSet" && isHash(after) {
+				return Match{Ref: w.Ref, Way: ByName}
+			}
 		}
 		if w, ok := r.declared("CronJob", before); ok && o.Kind == "Job" && isMinutes(after) {
 			return Match{Ref: w.Ref, Way: ByName}
@@ -177,7 +186,7 @@ func (r *Resolver) byName(pod string) Match {
 		makers = append(makers, r.plain(base, pod)...)
 		makers = append(makers, r.indexed(base, pod)...)
 	}
-	makers = decide(makers)
+	makers = r.distinct(decide(makers))
 	switch len(makers) {
 	case 0:
 		return Match{Way: Unknown}
@@ -264,7 +273,7 @@ func (r *Resolver) owned(owner, pod string, indexed bool) []maker {
 	}
 	for _, w := range r.names[name] {
 		switch {
-		case w.Kind == "Deployment" && !indexed && isHash(tail):
+		case hashes(w) && !indexed && isHash(tail), w.Kind == "DeploymentConfig" && !indexed && isIndex(tail):
 			makers = append(makers, maker{Ref: w.Ref})
 		case w.Kind == "CronJob" && w.Indexed == indexed && isMinutes(tail):
 			makers = append(makers, maker{Ref: w.Ref, run: owner})
@@ -289,7 +298,7 @@ func (r *Resolver) cut(beginning, pod string, indexed bool) []maker {
 	var makers []maker
 	for _, w := range r.beginnings[beginning] {
 		switch {
-		case ownsItself(w, indexed), w.Kind == "Deployment" && !indexed, w.Kind == "CronJob" && w.Indexed == indexed:
+		case ownsItself(w, indexed), (hashes(w) || w.Kind == "DeploymentConfig") && !indexed, w.Kind == "CronJob" && w.Indexed == indexed:
 			makers = append(makers, maker{Ref: w.Ref, run: runOf(w, pod), cut: true})
 		}
 	}
@@ -299,7 +308,7 @@ func (r *Resolver) cut(beginning, pod string, indexed bool) []maker {
 	}
 	for _, w := range r.names[name] {
 		switch {
-		case w.Kind == "Deployment" && !indexed && startsHash(tail), w.Kind == "CronJob" && w.Indexed == indexed && startsMinutes(tail):
+		case hashes(w) && !indexed && startsHash(tail), w.Kind == "DeploymentConfig" && !indexed && (tail == "" || isIndex(tail)), w.Kind == "CronJob" && w.Indexed == indexed && startsMinutes(tail):
 			makers = append(makers, maker{Ref: w.Ref, run: runOf(w, pod), cut: true})
 		}
 	}

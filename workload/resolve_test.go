@@ -55,6 +55,12 @@ func TestResolveByName(t *testing.T) {
 		name, declared, pod, want string
 	}{
 		{"deployment", "deploy/api", "api-5d9c7b6f8-x2x4z", "deployment/api by name"},
+		{"rollout", "ro/api", "api-5d9c7b6f8-x2x4z", "rollout/api by name"},
+		{"rollout and deployment of a name", "ro/api deploy/api", "api-5d9c7b6f8-x2x4z", "ambiguous deployment/api rollout/api"},
+		{"deploymentconfig", "dc/api", "api-12-x2x4z", "deploymentconfig/api by name"},
+		{"deploymentconfig's deployer", "dc/api", "api-12-deploy", "unknown"},
+		{"no number of a deploymentconfig's", "dc/api", "api-02-x2x4z", "unknown"},
+		{"deploymentconfig cut off", "dc/" + n57, n57 + "-x2x4z", "deploymentconfig/" + n57 + " by name"},
 		{"short hash", "deploy/api", "api-4-x2x4z", "deployment/api by name"},
 		{"a dot in the name", "deploy/my.api", "my.api-5d9c7b6f8-x2x4z", "deployment/my.api by name"},
 		{"hash too long", "deploy/api", "api-55555555555-x2x4z", "unknown"},

@@ -41,6 +41,9 @@ type options struct {
 	read             readMode
 	concurrency      int
 	qps              float64
+	maxSamples       int
+	timeout          time.Duration
+	plan             bool
 	tsdbDir          string
 
 	policyFile *policy.File    // nil without --config
@@ -85,6 +88,7 @@ func (o *options) setDefaults() {
 	o.window = recommender.Window{Length: 7 * 24 * time.Hour, Step: 5 * time.Minute, RateWindow: 5 * time.Minute}
 	o.queryTimeout = promquery.DefaultRequestTimeout
 	o.read, o.concurrency = readQuery, defaultConcurrency
+	o.timeout = defaultTimeout
 	o.view.min = recommender.DefaultSignificance()
 }
 
@@ -106,6 +110,8 @@ func (o *options) usageFlags() flagGroup {
 	from.StringVar(&o.prometheusConfig, "prometheus-config", "", "HTTP client configuration `FILE` for it, as promtool's --http.config.file: TLS, basic, bearer, OAuth 2")
 	from.StringArrayVar(&o.headers, "header", nil, "header to send to it, as `'NAME: VALUE'`; may be repeated")
 	from.Var(duration(&o.queryTimeout), "query-timeout", "how long one request to it may take")
+	from.Var(duration(&o.timeout), "timeout", "how long listing and reading may take; what is not read by then has failed")
+	from.Var(value(&o.maxSamples, "N", parseSamples, nil), "max-samples-per-query", fmt.Sprintf("about how many samples one request may return (default %d, and %d of raw samples)", promquery.SamplesPerRequest, promquery.SamplesPerRawRequest))
 	from.Var(value(&o.concurrency, "N", parseConcurrency, strconv.Itoa), "concurrency", "how many requests to it at once")
 	from.Var(value(&o.qps, "N", parseQPS, nil), "qps", "how many requests to it a second at most")
 	from.Var(o.readFlag(), "read", "query: at the points of a grid; remote: every sample, by remote read; auto: every sample where that can be had")
@@ -141,6 +147,7 @@ func (o *options) timeFlags() flagGroup {
 func (o *options) outputFlags() flagGroup {
 	show := newFlagGroup("How to show it")
 	show.VarP(value(&o.format, "FORMAT", parseOutput, func(f report.Format) string { return f.Name }), "output", "o", strings.Join(outputs(), ", "))
+	show.BoolVar(&o.plan, "plan", false, "print how many requests, series and samples reading would take, and read no usage")
 	return show
 }
 
@@ -251,7 +258,7 @@ func formatTime(t time.Time) string {
 // validate looks at what no flag can check by itself, before anything is read.
 func (o *options) validate(args []string) error {
 	for _, arg := range args {
-		if _, _, err := workload.ParseRef(arg); err != nil {
+		if err := workload.CheckRef(arg); err != nil {
 			return usageError{err}
 		}
 	}

@@ -54,6 +54,9 @@ func (o *options) fromCluster(ctx context.Context) (*workload.Inventory, []strin
 	}
 	inventory, err := workload.List(ctx, client, namespace)
 	if err == nil {
+		err = o.extend(ctx, inventory, client, objects, namespace)
+	}
+	if err == nil {
 		err = inventory.Surround(ctx, client, objects, namespace)
 	}
 	return inventory, asked, o.clusterError(err)
@@ -78,19 +81,10 @@ func (o *options) clusterClient() (kubernetes.Interface, error) {
 
 // clusterClients are one for what is Kubernetes's own, and one for all else.
 func (o *options) clusterClients() (kubernetes.Interface, dynamic.Interface, error) {
-	config, err := o.kube.ToRESTConfig()
+	config, err := o.clusterConfig()
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the kubeconfig: %w (give -f for manifests without a cluster)", err)
+		return nil, nil, err
 	}
-	if config.Timeout, err = clientcmd.ParseTimeout(o.requestTimeout); err != nil {
-		return nil, nil, err // validate has looked at it
-	}
-	config.UserAgent = "rightsize/" + version()
-	config.WarningHandler = rest.NoWarnings{} // of deprecated APIs: for whoever applies objects
-	config.ContentType = "application/vnd.kubernetes.protobuf"
-	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	// We list some ten kinds, page by page: client-go's own brake of 5 requests a second only costs time.
-	config.QPS, config.Burst = 50, 100
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connecting to the cluster: %w", err)
@@ -100,4 +94,22 @@ func (o *options) clusterClients() (kubernetes.Interface, dynamic.Interface, err
 		return nil, nil, fmt.Errorf("connecting to the cluster: %w", err)
 	}
 	return client, objects, nil
+}
+
+// clusterConfig is how the cluster is asked.
+func (o *options) clusterConfig() (*rest.Config, error) {
+	config, err := o.kube.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w (give -f for manifests without a cluster)", err)
+	}
+	if config.Timeout, err = clientcmd.ParseTimeout(o.requestTimeout); err != nil {
+		return nil, err // validate has looked at it
+	}
+	config.UserAgent = "rightsize/" + version()
+	config.WarningHandler = rest.NoWarnings{} // of deprecated APIs: for whoever applies objects
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	// We list some ten kinds, page by page: client-go's own brake of 5 requests a second only costs time.
+	config.QPS, config.Burst = 50, 100
+	return config, nil
 }

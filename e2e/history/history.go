@@ -31,6 +31,7 @@ type Owner struct{ Kind, Name string }
 
 // Owned is a ReplicaSet or a Job with its owner, and when kube-state-metrics saw it.
 type Owned struct {
+	Namespace   string // shop if empty
 	Name        string
 	Owner       Owner
 	From, Until time.Time

@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"time"
@@ -238,7 +239,7 @@ func restartsAt(c Container, t int64) float64 {
 }
 
 func (h History) owned(name, label string, o Owned) Series {
-	return h.constant(1, o.From, o.Until, name, with(map[string]string{"namespace": "shop", label: o.Name}, ownerLabels(o.Owner)))
+	return h.constant(1, o.From, o.Until, name, with(map[string]string{"namespace": cmp.Or(o.Namespace, "shop"), label: o.Name}, ownerLabels(o.Owner)))
 }
 
 // constant is a series of kube-state-metrics that does not change, and ends in a stale marker if its object
