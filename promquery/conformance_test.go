@@ -58,6 +58,8 @@ func TestConformance(t *testing.T) {
 			t.Run("namespaces", s.testNamespaces)
 			t.Run("index", s.testIndex)
 			t.Run("state", s.testState)
+			t.Run("last state", s.testLastState)
+			t.Run("broken owners", s.testBrokenOwners)
 			t.Run("memory", s.testMemory)
 			t.Run("cpu", s.testCPU)
 			t.Run("quantiles", s.testQuantiles)
@@ -228,6 +230,18 @@ func (s suite) testIndex(t *testing.T) {
 		"monitoring": {Containers: map[string][]string{"exporter-0": {"exporter"}}, Owners: noOwners(), Series: 4},
 		oddNamespace: {Containers: map[string][]string{oddPod: {oddContainer}, "podX$^|xx": {oddContainer}}, Owners: noOwners(), Series: 8},
 		"absent":     {Containers: map[string][]string{}, Owners: noOwners()},
+		"moved": {
+			Containers: map[string][]string{},
+			Owners: recommender.Owners{
+				Pods:        map[string]recommender.Owner{"db-0": {Kind: "Omega", Name: "db"}, "db-1": {Kind: "Omega", Name: "db"}},
+				ReplicaSets: map[string]recommender.Owner{},
+				Jobs:        map[string]recommender.Owner{"once": {Kind: "CronJob", Name: "b"}},
+			},
+			Warnings: []string{
+				"namespace moved: several owners of job once by kube_job_owner in the window: all that was used counts for the last one",
+				"namespace moved: several owners of pods db-0, db-1 by kube_pod_owner in the window: all that was used counts for the last one",
+			},
+		},
 	} {
 		got, err := s.reader().Index(t.Context(), namespace, week())
 		if err != nil {
@@ -237,6 +251,32 @@ func (s suite) testIndex(t *testing.T) {
 			t.Errorf("Index of %s (-want +got):\n%s", namespace, diff)
 		}
 	}
+}
+
+// testBrokenOwners: owners that could not be read are an error, never nobody.
+func (s suite) testBrokenOwners(t *testing.T) {
+	r := &promquery.Reader{API: breaking{s.api, "timestamp(kube_pod_owner"}}
+	const want = "reading owners of namespace moved: disk on fire"
+	if _, err := r.Index(t.Context(), "moved", week()); err == nil || err.Error() != want {
+		t.Errorf("Index with broken owners: %v, want %s", err, want)
+	}
+	const refused = "reading owners of namespace shop: client_error: forbidden"
+	if _, err := (&promquery.Reader{API: forbidding{s.api, "kube_pod_owner"}}).Index(t.Context(), "shop", week()); err == nil || err.Error() != refused {
+		t.Errorf("Index with forbidden owners: %v, want %s", err, refused)
+	}
+}
+
+// forbidding refuses to list series of what has the text in it, as a proxy that checks queries does.
+type forbidding struct {
+	promquery.API
+	text string
+}
+
+func (f forbidding) Series(ctx context.Context, matches []string, from, until time.Time, opts ...v1.Option) ([]model.LabelSet, v1.Warnings, v1.Infos, error) {
+	if strings.Contains(strings.Join(matches, " "), f.text) {
+		return nil, nil, nil, &v1.Error{Type: v1.ErrClient, Msg: "forbidden"}
+	}
+	return f.API.Series(ctx, matches, from, until, opts...)
 }
 
 // testState: the workload's own labels stand under their plain names, and a failure is none of "nothing there".
@@ -266,6 +306,44 @@ func (s suite) testState(t *testing.T) {
 	r := &promquery.Reader{API: breaking{s.api, "kube_pod"}}
 	if _, _, err := r.State(t.Context(), "shop", []string{"kube_pod_owner"}, until()); err == nil || err.Error() != "reading kube_pod_owner of kube-state-metrics: disk on fire" {
 		t.Errorf("error %v", err)
+	}
+}
+
+// testLastState: what was last said of pods that are gone, whatever their labels' form, and which metrics there are at all.
+func (s suite) testLastState(t *testing.T) {
+	for _, c := range []struct{ namespace, metric, pod, want string }{
+		{"shop", "kube_pod_container_resource_limits", "oom-1", "209715200"},
+		{"exp", "kube_pod_container_resource_limits", "api-1", "209715200"},
+		{"moved", "kube_pod_owner", "db-1", "1 1"}, // its owner changed
+		{"shop", "kube_pod_owner", "web", ""},
+		{oddNamespace, "kube_pod_owner", oddPod, ""},
+	} {
+		got, _, err := s.reader().LastState(t.Context(), c.namespace, []string{c.metric}, []string{c.pod, "no-such-pod"}, week())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var values []string
+		for _, m := range got {
+			if m.Name != c.metric || m.Labels["pod"] != c.pod || m.Labels["namespace"] != c.namespace {
+				t.Errorf("metric %+v", m)
+			}
+			values = append(values, fmt.Sprintf("%.0f", m.Value))
+		}
+		if text := strings.Join(values, " "); text != c.want {
+			t.Errorf("%s of %s: %q, want %q", c.metric, c.pod, text, c.want)
+		}
+	}
+	r := &promquery.Reader{API: breaking{s.api, "last_over_time(kube_pod_info"}}
+	if _, _, err := r.LastState(t.Context(), "shop", []string{"kube_pod_info"}, []string{"web-1"}, week()); err == nil || err.Error() != "reading kube_pod_info of kube-state-metrics: disk on fire" {
+		t.Errorf("error %v", err)
+	}
+	there, err := s.reader().AnyOf(t.Context(), []string{"kube_nothing", "kube_pod_owner"}, week())
+	if err != nil || !slices.Equal(there, []string{"kube_pod_owner"}) {
+		t.Errorf("AnyOf = %q, %v", there, err)
+	}
+	owners, _, err := s.reader().Owners(t.Context(), "shop", week())
+	if want := (recommender.Owner{Kind: "ReplicaSet", Name: "web-abc"}); err != nil || owners.Pods["web-1"] != want {
+		t.Errorf("Owners = %v, %v", owners, err)
 	}
 }
 

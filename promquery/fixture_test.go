@@ -160,6 +160,17 @@ func (f *fixture) owners() {
 		"namespace", "monitoring", "pod", "ksm-0", "container", "ksm", "exported_namespace", "exp", "replicaset", "api-abc")
 	own("kube_job_owner", "<none>", "<none>", "<none>",
 		"namespace", "monitoring", "pod", "ksm-0", "exported_namespace", "exp", "job_name", "once")
+
+	// Names that two objects had, one after the other. The later owner is never the first by name.
+	moved := func(from, until time.Duration, metric, kind, name string, pairs ...string) {
+		f.state(from, until, 1, metric, append(pairs, "owner_kind", kind, "owner_name", name, "owner_is_controller", "true")...)
+	}
+	moved(-6*day, -3*day, "kube_pod_owner", "Alpha", "db", "namespace", "moved", "pod", "db-0")
+	moved(-3*day, 0, "kube_pod_owner", "Omega", "db", "namespace", "moved", "pod", "db-0")
+	moved(-3*day, -1*day, "kube_pod_owner", "Omega", "db", "namespace", "monitoring", "pod", "ksm-0", "exported_namespace", "moved", "exported_pod", "db-1")
+	moved(-6*day, -3*day, "kube_pod_owner", "Alpha", "db", "namespace", "monitoring", "pod", "ksm-0", "exported_namespace", "moved", "exported_pod", "db-1")
+	moved(-6*day, -4*day, "kube_job_owner", "CronJob", "a", "namespace", "moved", "job_name", "once")
+	moved(-3*day, -2*day, "kube_job_owner", "CronJob", "b", "namespace", "moved", "job_name", "once")
 }
 
 // killed adds a container that is killed once at a time, and was restarted so many times before.

@@ -206,18 +206,28 @@ func TestOwnersOfSeveral(t *testing.T) {
 	}
 	none, empty := set("<none>", "<none>", "<none>"), set("", "", "")
 	controller, other := set("ReplicaSet", "b", "true"), set("Other", "a", "false")
+	later, another := set("StatefulSet", "c", "true"), set("Other", "b", "false")
 	for _, c := range []struct {
 		sets []model.LabelSet
 		want recommender.Owner
+		open bool // only times can tell
 	}{
-		{[]model.LabelSet{none}, recommender.Owner{}},
-		{[]model.LabelSet{empty}, recommender.Owner{}},
-		{[]model.LabelSet{none, other, controller}, recommender.Owner{Kind: "ReplicaSet", Name: "b"}},
-		{[]model.LabelSet{controller, other, none}, recommender.Owner{Kind: "ReplicaSet", Name: "b"}},
-		{[]model.LabelSet{none, other}, recommender.Owner{Kind: "Other", Name: "a"}},
+		{[]model.LabelSet{none}, recommender.Owner{}, false},
+		{[]model.LabelSet{empty}, recommender.Owner{}, false},
+		{[]model.LabelSet{none, other, controller}, recommender.Owner{Kind: "ReplicaSet", Name: "b"}, false},
+		{[]model.LabelSet{controller, other, none}, recommender.Owner{Kind: "ReplicaSet", Name: "b"}, false},
+		{[]model.LabelSet{none, other}, recommender.Owner{Kind: "Other", Name: "a"}, false},
+		{[]model.LabelSet{controller, controller}, recommender.Owner{Kind: "ReplicaSet", Name: "b"}, false}, // scraped twice
+		{[]model.LabelSet{later, controller}, recommender.Owner{Kind: "ReplicaSet", Name: "b"}, true},
+		{[]model.LabelSet{other, another, controller}, recommender.Owner{Kind: "ReplicaSet", Name: "b"}, false},
+		{[]model.LabelSet{controller, other, another}, recommender.Owner{Kind: "ReplicaSet", Name: "b"}, false},
 	} {
-		if got := resolveOwners(c.sets).Pods["p"]; got != c.want {
+		best, contested := claims(c.sets)
+		if got := best["pod"]["p"].owner; got != c.want {
 			t.Errorf("owner of %v = %v, want %v", c.sets, got, c.want)
+		}
+		if got := contested["kube_pod_owner"]["p"]; got != c.open {
+			t.Errorf("owner of %v is contested: %t, want %t", c.sets, got, c.open)
 		}
 	}
 }

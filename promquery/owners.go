@@ -32,27 +32,44 @@ func (r *Reader) owners(ctx context.Context, l *log, namespace string, w recomme
 	if err != nil {
 		return recommender.Owners{}, err
 	}
-	return resolveOwners(sets), nil
+	best, contested := claims(sets)
+	if err := r.settle(ctx, l, namespace, w, best, contested); err != nil {
+		return recommender.Owners{}, err
+	}
+	return recommender.Owners{
+		Pods:        ownersOf(best["pod"]),
+		ReplicaSets: ownersOf(best["replicaset"]),
+		Jobs:        ownersOf(best["job_name"]),
+	}, nil
 }
 
-func resolveOwners(sets []model.LabelSet) recommender.Owners {
-	best := map[model.LabelName]map[string]claim{"pod": {}, "replicaset": {}, "job_name": {}}
+// claims are the best claim to each object, by the label that names it, and the metrics' objects that have several as good
+// as that: over a window, a name may be that of two objects, one after the other.
+func claims(sets []model.LabelSet) (best map[model.LabelName]map[string]claim, contested map[string]map[string]bool) {
+	contested = map[string]map[string]bool{}
+	best = map[model.LabelName]map[string]claim{"pod": {}, "replicaset": {}, "job_name": {}}
 	for _, labels := range sets {
 		label := ownedLabel(labels[model.MetricNameLabel])
 		name := own(labels, label)
 		if label == "" || name == "" {
 			continue
 		}
-		c := claimOf(labels)
-		if old, ok := best[label][name]; !ok || c.beats(old) {
+		c, metric := claimOf(labels), string(labels[model.MetricNameLabel])
+		old, ok := best[label][name]
+		if contested[metric] == nil {
+			contested[metric] = map[string]bool{}
+		}
+		switch {
+		case ok && c.rank == old.rank && c != old:
+			contested[metric][name] = true
+		case !ok || c.rank > old.rank:
+			delete(contested[metric], name)
+		}
+		if !ok || c.beats(old) {
 			best[label][name] = c
 		}
 	}
-	return recommender.Owners{
-		Pods:        ownersOf(best["pod"]),
-		ReplicaSets: ownersOf(best["replicaset"]),
-		Jobs:        ownersOf(best["job_name"]),
-	}
+	return best, contested
 }
 
 func ownersOf(claims map[string]claim) map[string]recommender.Owner {

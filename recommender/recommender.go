@@ -174,6 +174,19 @@ type Owners struct {
 	Jobs        map[string]Owner
 }
 
+// Of is the owner of a pod, a ReplicaSet or a Job; ok is false where it is not known.
+func (o Owners) Of(object Owner) (owner Owner, ok bool) {
+	switch object.Kind {
+	case "Pod":
+		owner, ok = o.Pods[object.Name]
+	case "ReplicaSet":
+		owner, ok = o.ReplicaSets[object.Name]
+	case "Job":
+		owner, ok = o.Jobs[object.Name]
+	}
+	return owner, ok
+}
+
 // Window is the time that usage is read from: (Until - Length, Until], sampled at Until - Length + k x
 // Step for k = 1 .. Length/Step. CPU rates are taken over RateWindow before each of these points.
 type Window struct {

@@ -32,6 +32,7 @@ func (s *scanner) scanNamespace(ctx context.Context, n *namespaceScan) {
 	}
 	p := sortOut(index, s.plan.Declared[n.name], s.plan.Owners[n.name])
 	n.ownership = p.counts
+	n.unrecorded = len(index.Containers) > 0 && len(index.Owners.Pods) == 0
 	n.warnings = append(n.warnings, p.warnings(n.name)...)
 
 	batches := s.batches(n, p)

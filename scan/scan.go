@@ -163,6 +163,7 @@ type namespaceScan struct {
 	containers []recommender.Container
 	items      map[recommender.ID]Item
 	ownership  Ownership
+	unrecorded bool // pods have usage, and nobody recorded whose they are
 	queries    []string
 	warnings   []string
 }
@@ -195,6 +196,9 @@ func (s *scanner) collect(namespaces []*namespaceScan) Result {
 		r.Ownership.add(n.ownership)
 		r.Queries = appendNew(r.Queries, n.queries)
 		r.Warnings = appendNew(r.Warnings, n.warnings)
+	}
+	if note := unrecorded(namespaces); note != "" {
+		r.Warnings = append(r.Warnings, note)
 	}
 	return r
 }

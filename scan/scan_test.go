@@ -36,6 +36,8 @@ type fake struct {
 
 	noRates bool // the rate window is too short for any
 
+	unrecorded bool // kube-state-metrics is not there at all; else it knows some other pod
+
 	mu      sync.Mutex
 	batches []promquery.Batch
 }
@@ -49,6 +51,9 @@ func (f *fake) Namespaces(_ context.Context, w recommender.Window) ([]string, er
 
 func (f *fake) Index(_ context.Context, namespace string, _ recommender.Window) (promquery.Index, error) {
 	index := promquery.Index{Containers: make(map[string][]string), Owners: f.owners}
+	if f.owners.Pods == nil && !f.unrecorded {
+		index.Owners.Pods = map[string]recommender.Owner{"somebody-else": {}}
+	}
 	for c := range f.usage[namespace] {
 		index.Containers[c.Pod] = append(index.Containers[c.Pod], c.Name)
 		slices.Sort(index.Containers[c.Pod])

@@ -18,6 +18,9 @@ type Inventory struct {
 	// FromMetrics says that the workloads are those that kube-state-metrics knows pods of, in Namespaces.
 	FromMetrics bool
 
+	// Podless are those of FromMetrics that are there and have no pods, so that their containers are not known.
+	Podless []Ref
+
 	// Owners is who owns which ReplicaSet, Job and pod now, by namespace. Manifests do not know.
 	Owners map[string]recommender.Owners
 

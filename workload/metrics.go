@@ -19,16 +19,19 @@ type Metric struct {
 	Name   string
 	Labels map[string]string
 	Value  float64
+
+	// Gone says that it is from earlier, of a pod that is there no more: see PastPods.
+	Gone bool
 }
 
 // Metrics are the names of kube-state-metrics' series that FromMetrics reads of a namespace.
 // https://github.com/kubernetes/kube-state-metrics/tree/main/docs/metrics
 func Metrics() []string {
 	return []string{
-		podInfo, initInfo, "kube_pod_owner", "kube_replicaset_owner", "kube_job_owner", "kube_pod_status_phase", "kube_pod_created",
+		podInfo, initInfo, "kube_pod_info", "kube_pod_owner", "kube_replicaset_owner", "kube_job_owner", "kube_pod_status_phase", createdMetric,
 		"kube_pod_container_resource_requests", "kube_pod_container_resource_limits",
 		"kube_pod_init_container_resource_requests", "kube_pod_init_container_resource_limits",
-		"kube_deployment_spec_replicas", "kube_statefulset_replicas", "kube_daemonset_status_desired_number_scheduled",
+		"kube_deployment_spec_replicas", surgeMetric, "kube_statefulset_replicas", "kube_daemonset_status_desired_number_scheduled",
 		"kube_replicaset_spec_replicas", "kube_job_status_active", "kube_cronjob_info",
 		"kube_limitrange", "kube_horizontalpodautoscaler_info", "kube_horizontalpodautoscaler_spec_target_metric",
 	}
@@ -37,10 +40,16 @@ func Metrics() []string {
 const (
 	podInfo  = "kube_pod_container_info"
 	initInfo = "kube_pod_init_container_info"
+
+	createdMetric = "kube_pod_created"
+
+	surgeMetric = "kube_deployment_spec_strategy_rollingupdate_max_surge" // in pods, whatever it is declared in
 )
 
 // ClusterMetrics are those that are no namespace's.
-func ClusterMetrics() []string { return []string{"kube_node_status_allocatable"} }
+func ClusterMetrics() []string { return []string{"kube_node_status_allocatable", webhookInfo} }
+
+const webhookInfo = "kube_mutatingwebhookconfiguration_info"
 
 // FromMetrics makes out what is declared from kube-state-metrics alone. It sees pods, and so the workloads that have some:
 // others are named in a warning. What it sees is what was admitted. That is what is declared, unless somebody changed
@@ -54,7 +63,9 @@ func FromMetrics(metrics []Metric) *Inventory {
 	for _, ref := range slices.SortedFunc(maps.Keys(m.byWorkload()), Ref.Compare) {
 		inv.Workloads = append(inv.Workloads, m.workload(ref))
 	}
-	inv.Warnings = m.podless(inv.Workloads)
+	inv.Podless = m.podless()
+	inv.Warnings = slices.Concat(podlessText(inv.Podless), m.strayText(), m.webhookText())
+	inv.Hints = []string{metricsHint}
 	inv.Namespaces = slices.Sorted(maps.Keys(m.owners))
 	inv.sort()
 	m.surround()
@@ -68,13 +79,16 @@ type metricsReader struct {
 	pods     map[podName]*seenPod
 	owners   map[string]recommender.Owners
 	replicas map[Ref]int
+	surges   map[Ref]int
+	webhooks map[string]bool
 	around   *surroundings
 
 	ranges map[Ref]*corev1.LimitRangeItem // by the LimitRange
 	hpas   map[Ref]*seenHPA
 	nodes  map[string]*recommender.Room
 
-	workloads map[Ref][]*seenPod // see byWorkload
+	workloads map[Ref][]*seenPod  // see byWorkload
+	strays    map[string][]string // pods of nobody who is known, by namespace
 }
 
 type podName struct{ namespace, name string }
@@ -84,6 +98,8 @@ type seenPod struct {
 	podName
 	created    float64 // Unix seconds; 0 where it is not known
 	phase      corev1.PodPhase
+	priority   string // its class
+	gone       bool
 	containers map[string]*seenContainer
 }
 
@@ -96,7 +112,8 @@ type seenContainer struct {
 func newMetricsReader() *metricsReader {
 	return &metricsReader{
 		pods: map[podName]*seenPod{}, owners: map[string]recommender.Owners{}, replicas: map[Ref]int{}, around: newSurroundings(),
-		ranges: map[Ref]*corev1.LimitRangeItem{}, hpas: map[Ref]*seenHPA{}, nodes: map[string]*recommender.Room{},
+		surges: map[Ref]int{}, webhooks: map[string]bool{},
+		ranges: map[Ref]*corev1.LimitRangeItem{}, hpas: map[Ref]*seenHPA{}, nodes: map[string]*recommender.Room{}, strays: map[string][]string{},
 	}
 }
 
@@ -107,6 +124,8 @@ func (m *metricsReader) take(x Metric) {
 		c := m.container(x)
 		c.init = x.Name == initInfo
 		c.sidecar = x.Labels["restart_policy"] == string(corev1.ContainerRestartPolicyAlways)
+	case "kube_pod_info":
+		m.pod(x).priority = x.Labels["priority_class"]
 	case "kube_pod_owner":
 		m.pod(x)
 		m.ownersOf(namespace).Pods[x.Labels["pod"]] = ownerIn(x, m.ownersOf(namespace).Pods[x.Labels["pod"]])
@@ -120,12 +139,16 @@ func (m *metricsReader) take(x Metric) {
 		if x.Value == 1 {
 			m.pod(x).phase = corev1.PodPhase(x.Labels["phase"])
 		}
-	case "kube_pod_created":
+	case createdMetric:
 		m.pod(x).created = x.Value
 	case "kube_pod_container_resource_requests", "kube_pod_init_container_resource_requests":
 		m.amount(x, func(b *recommender.Bounds) *recommender.Value { return &b.Request })
 	case "kube_pod_container_resource_limits", "kube_pod_init_container_resource_limits":
 		m.amount(x, func(b *recommender.Bounds) *recommender.Value { return &b.Limit })
+	case surgeMetric:
+		m.surges[Ref{namespace, "Deployment", x.Labels["deployment"]}] = int(x.Value)
+	case webhookInfo:
+		m.webhooks[x.Labels["mutatingwebhookconfiguration"]] = true
 	case "kube_limitrange":
 		m.limitRange(x)
 	case "kube_horizontalpodautoscaler_info":
@@ -161,7 +184,7 @@ func (m *metricsReader) pod(x Metric) *seenPod {
 	name := podName{x.Labels["namespace"], x.Labels["pod"]}
 	p := m.pods[name]
 	if p == nil {
-		p = &seenPod{podName: name, containers: map[string]*seenContainer{}}
+		p = &seenPod{podName: name, gone: x.Gone, containers: map[string]*seenContainer{}}
 		m.pods[name] = p
 	}
 	return p
@@ -212,16 +235,17 @@ func (m *metricsReader) byWorkload() map[Ref][]*seenPod {
 		return m.workloads
 	}
 	m.workloads = map[Ref][]*seenPod{}
-	resolvers := map[string]*Resolver{}
+	resolvers := m.resolvers()
 	for name, p := range m.pods {
-		r := resolvers[name.namespace]
-		if r == nil {
-			r = NewResolver([]Workload{{Ref: Ref{Namespace: name.namespace}}}, m.owners[name.namespace], recommender.Owners{})
-			resolvers[name.namespace] = r
+		if len(p.containers) == 0 {
+			continue
 		}
-		top := r.Resolve(name.name).Ref
-		if len(p.containers) > 0 && top.Kind != "" && top.Kind != "Node" {
-			m.workloads[top] = append(m.workloads[top], p)
+		match := resolvers[name.namespace].Resolve(name.name)
+		switch {
+		case match.Way == Unknown || match.Way == Ambiguous:
+			m.strays[name.namespace] = append(m.strays[name.namespace], name.name)
+		case match.Ref.Kind != "Node":
+			m.workloads[match.Ref] = append(m.workloads[match.Ref], p)
 		}
 	}
 	return m.workloads
@@ -234,6 +258,7 @@ func (m *metricsReader) workload(ref Ref) Workload {
 		return cmp.Or(cmp.Compare(ended(a), ended(b)), cmp.Compare(b.created, a.created), strings.Compare(a.name, b.name))
 	})
 	w := Workload{Ref: ref}
+	w.Surge = m.surges[ref]
 	running := 0
 	for _, p := range pods {
 		running += 1 - ended(p)
@@ -243,6 +268,7 @@ func (m *metricsReader) workload(ref Ref) Workload {
 		replicas = running
 	}
 	newest := pods[0]
+	w.Priority = newest.priority
 	for _, name := range slices.Sorted(maps.Keys(newest.containers)) {
 		c := newest.containers[name]
 		if c.init && !c.sidecar {
@@ -263,7 +289,7 @@ func (m *metricsReader) workload(ref Ref) Workload {
 
 // ended is 1 for a pod that is over.
 func ended(p *seenPod) int {
-	if p.phase == corev1.PodSucceeded || p.phase == corev1.PodFailed {
+	if p.gone || p.phase == corev1.PodSucceeded || p.phase == corev1.PodFailed {
 		return 1
 	}
 	return 0
@@ -275,6 +301,9 @@ func (m *metricsReader) changed(ref Ref, pods []*seenPod, container string, r re
 		return injector + " puts this container into pods"
 	}
 	newest := pods[0]
+	if newest.gone {
+		return fmt.Sprintf("it has no pod now, and this is of %s, which it had last", newest.name)
+	}
 	for _, p := range pods[1:] {
 		if ended(p) > ended(newest) || m.maker(p) != m.maker(newest) {
 			continue
@@ -317,31 +346,6 @@ func same(a, b recommender.Value) bool {
 	return has && too && x == y
 }
 
-// podless names the workloads that are there and have no pods, whose containers nothing tells.
-func (m *metricsReader) podless(seen []Workload) (warnings []string) {
-	there := map[Ref]bool{}
-	for _, w := range seen {
-		there[w.Ref] = true
-	}
-	missing := map[string][]string{}
-	for ref := range m.replicas {
-		owner := m.ownersOf(ref.Namespace).ReplicaSets[ref.Name]
-		if ref.Kind == "Job" {
-			owner = m.ownersOf(ref.Namespace).Jobs[ref.Name]
-		} else if ref.Kind != "ReplicaSet" {
-			owner = recommender.Owner{}
-		}
-		if !there[ref] && owner.Kind == "" {
-			missing[ref.Namespace] = append(missing[ref.Namespace], ref.String())
-		}
-	}
-	for _, namespace := range slices.Sorted(maps.Keys(missing)) {
-		names := slices.Sorted(slices.Values(missing[namespace]))
-		warnings = append(warnings, fmt.Sprintf("namespace %s: no pod of %s is there, so metrics do not tell its containers: left out", namespace, strings.Join(names, ", ")))
-	}
-	return warnings
-}
-
 // limitRange takes one number of one resource of a LimitRange.
 func (m *metricsReader) limitRange(x Metric) {
 	if x.Labels["type"] != string(corev1.LimitTypeContainer) {
@@ -373,29 +377,6 @@ func quantityOf(v float64) resource.Quantity {
 	return q
 }
 
-// seenHPA is a HorizontalPodAutoscaler as its series tell: the shares that it keeps to, by resource.
-type seenHPA struct {
-	of      Ref
-	percent map[string]int32
-}
-
-func (m *metricsReader) hpa(x Metric) *seenHPA {
-	ref := Ref{x.Labels["namespace"], "HorizontalPodAutoscaler", x.Labels["horizontalpodautoscaler"]}
-	h := m.hpas[ref]
-	if h == nil {
-		h = &seenHPA{percent: map[string]int32{}}
-		m.hpas[ref] = h
-	}
-	return h
-}
-
-// hpaMetric takes a target of utilization. Whether it is of one container is not told: then it counts for all.
-func (m *metricsReader) hpaMetric(x Metric) {
-	if x.Labels["metric_target_type"] == "utilization" {
-		m.hpa(x).percent[x.Labels["metric_name"]] = int32(x.Value)
-	}
-}
-
 func (m *metricsReader) node(x Metric) {
 	room := m.nodes[x.Labels["node"]]
 	if room == nil {
@@ -416,12 +397,7 @@ func (m *metricsReader) surround() {
 		l.Namespace, l.Name = ref.Namespace, ref.Name
 		m.around.limitRange(l)
 	}
-	for _, ref := range slices.SortedFunc(maps.Keys(m.hpas), Ref.Compare) {
-		h := m.hpas[ref]
-		for resource, percent := range h.percent {
-			m.around.scaled(scaler{of: h.of, name: ref.Kind + " " + ref.Name}, resource, "", &percent, recommender.Target{})
-		}
-	}
+	m.surroundHPAs()
 	for _, room := range m.nodes {
 		m.around.nodes = append(m.around.nodes, *room)
 	}

@@ -132,6 +132,28 @@ func TestFromMetrics(t *testing.T) {
 		{"a static pod", pod("etcd-n1", "Node/n1", "etcd", 1, "1", ""), nil, ""},
 		{"an operator's pod", pod("pg-1", "Cluster/pg", "postgres", 1, "1", ""), []string{"cluster/pg/postgres x1 cpu 1/unset"}, ""},
 		{
+			"a ReplicaSet whose owner nobody recorded", pod("api-5d9c-x2x4z", "ReplicaSet/api-5d9c", "api", 10, "0.5", "") + "kube_replicaset_spec_replicas{replicaset=\"api-5d9c\"} 1\n" +
+				`kube_deployment_spec_replicas{deployment="api"} 2`,
+			[]string{"deployment/api/api x2 cpu 0.5/unset"},
+			"",
+		},
+		{
+			"and no Deployment of that name", pod("api-5d9c-x2x4z", "ReplicaSet/api-5d9c", "api", 10, "0.5", "") + pod("api-5d9c-x2x4w", "ReplicaSet/api-5d9c", "api", 10, "0.5", "") +
+				"kube_replicaset_spec_replicas{replicaset=\"api-5d9c\"} 1\n",
+			nil, "namespace shop: the workload of 2 pods such as api-5d9c-x2x4w is not known and left out: does kube-state-metrics expose kube_pod_owner, kube_replicaset_owner and kube_job_owner?",
+		},
+		{
+			"a pod whose owner nobody recorded", `kube_pod_container_info{pod="db-0",container="pg"} 1` + "\n" + `kube_statefulset_replicas{statefulset="db"} 1`,
+			[]string{"statefulset/db/pg x1 cpu unset/unset"},
+			"",
+		},
+		{
+			"webhooks", pod("db-0", "StatefulSet/db", "pg", 10, "1", "") + `kube_mutatingwebhookconfiguration_info{mutatingwebhookconfiguration="istio"} 1` + "\n" +
+				`kube_mutatingwebhookconfiguration_info{mutatingwebhookconfiguration="certs"} 1`,
+			[]string{"statefulset/db/pg x1 cpu 1/unset"},
+			"mutating webhooks may have changed what pods declare, which metrics do not show: certs, istio",
+		},
+		{
 			"no pods", "kube_deployment_spec_replicas{deployment=\"idle\"} 0\n" + set("job", "report-1", "CronJob/report") + "kube_job_status_active{job_name=\"report-1\"} 0\n",
 			nil, "namespace shop: no pod of deployment/idle is there, so metrics do not tell its containers: left out",
 		},
@@ -178,6 +200,80 @@ func TestFromMetricsSurroundings(t *testing.T) {
 	}
 }
 
+// An autoscaler's share is that of one container where its metric says so, and both of one resource stand.
+func TestFromMetricsAutoscalersOfContainers(t *testing.T) {
+	metrics := series(t, pod("api-1-a", "ReplicaSet/api-1", "api", 10, "0.5", "1")+set("replicaset", "api-1", "Deployment/api")+`
+		kube_horizontalpodautoscaler_info{horizontalpodautoscaler="api",scaletargetref_kind="Deployment",scaletargetref_name="api"} 1
+		kube_horizontalpodautoscaler_spec_target_metric{horizontalpodautoscaler="api",metric_name="cpu",metric_target_type="utilization",container="api"} 70
+		kube_horizontalpodautoscaler_spec_target_metric{horizontalpodautoscaler="api",metric_name="cpu",metric_target_type="utilization",container="kube-state-metrics"} 80
+		kube_horizontalpodautoscaler_spec_target_metric{horizontalpodautoscaler="api",metric_name="memory",metric_target_type="utilization",container=""} 60`)
+	for range 20 { // maps have no order
+		var got []string
+		for _, a := range workload.FromMetrics(metrics).Workloads[0].Containers[0].Facts.Autoscalers {
+			got = append(got, fmt.Sprintf("%s of %q %d", a.Resource, a.Container, a.Percent))
+		}
+		if want := []string{`cpu of "api" 70`, `cpu of "" 80`, `memory of "" 60`}; !slices.Equal(got, want) {
+			t.Fatalf("autoscalers %q, want %q", got, want)
+		}
+	}
+}
+
+// The system's own workloads are told by their priority, and what a rollout adds is known.
+func TestFromMetricsPriorityAndSurge(t *testing.T) {
+	w := workload.FromMetrics(series(t, pod("api-1-a", "ReplicaSet/api-1", "api", 10, "0.5", "1")+set("replicaset", "api-1", "Deployment/api")+`
+		kube_pod_info{pod="api-1-a",priority_class="system-cluster-critical"} 1
+		kube_deployment_spec_strategy_rollingupdate_max_surge{deployment="api"} 2`)).Workloads[0]
+	if w.Priority != "system-cluster-critical" || w.Surge != 2 {
+		t.Errorf("priority %q and surge %d", w.Priority, w.Surge)
+	}
+}
+
+// What has no pods is as its last pod was, and says so.
+func TestFromMetricsOfGonePods(t *testing.T) {
+	now := series(t, `kube_cronjob_info{cronjob="report"} 1
+		kube_deployment_spec_replicas{deployment="idle"} 0
+		kube_deployment_spec_replicas{deployment="never"} 1`)
+	inv := workload.FromMetrics(now)
+	owners := recommender.Owners{
+		Pods: map[string]recommender.Owner{
+			"report-29000000-aaaaa": {Kind: "Job", Name: "report-29000000"},
+			"idle-4-bbbbb":          {Kind: "ReplicaSet", Name: "idle-4"},
+			"idle-5-bbbbb":          {Kind: "ReplicaSet", Name: "idle-5"},
+			"other-0":               {Kind: "StatefulSet", Name: "other"},
+		},
+		ReplicaSets: map[string]recommender.Owner{"idle-4": {Kind: "Deployment", Name: "idle"}, "idle-5": {Kind: "Deployment", Name: "idle"}},
+		Jobs:        map[string]recommender.Owner{},
+	}
+	for i := range 60 {
+		job := fmt.Sprintf("report-%d", 28000000+i)
+		owners.Jobs[job] = recommender.Owner{Kind: "CronJob", Name: "report"}
+		owners.Pods[job+"-aaaaa"] = recommender.Owner{Kind: "Job", Name: job}
+	}
+	past := workload.PastPods(inv.Podless, owners)
+	if runs := past[workload.Ref{Namespace: "shop", Kind: "CronJob", Name: "report"}]; len(runs) != 50 || runs[49] != "report-29000000-aaaaa" {
+		t.Errorf("%d runs, the last %s", len(runs), runs[len(runs)-1])
+	}
+	newest := workload.Newest(past, series(t, `kube_pod_created{pod="idle-4-bbbbb"} 20
+		kube_pod_created{pod="idle-5-bbbbb"} 10`))
+	if want := []string{"idle-4-bbbbb", "report-29000000-aaaaa"}; !slices.Equal(newest, want) {
+		t.Fatalf("newest %q, want %q", newest, want)
+	}
+	gone := series(t, `kube_pod_container_info{pod="idle-4-bbbbb",container="app"} 1
+		kube_pod_container_info{pod="report-29000000-aaaaa",container="report"} 1
+		kube_pod_container_resource_limits{pod="report-29000000-aaaaa",container="report",resource="cpu",unit="core"} 2`)
+	for i := range gone {
+		gone[i].Gone = true
+	}
+	got := list(workload.FromMetrics(slices.Concat(now, gone, workload.OwnerMetrics("shop", newest, owners))))
+	want := []string{
+		"deployment/idle/app x0 cpu unset/unset: it has no pod now, and this is of idle-4-bbbbb, which it had last",
+		"cronjob/report/report x0 cpu unset/2: it has no pod now, and this is of report-29000000-aaaaa, which it had last",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("workloads (-want +got):\n%s", diff)
+	}
+}
+
 // Series of any kind and number make no panic, and each container that is seen once is there once.
 func FuzzFromMetrics(f *testing.F) {
 	f.Add(uint64(1), "db-0", "StatefulSet", "db")
@@ -191,7 +287,7 @@ func FuzzFromMetrics(f *testing.F) {
 				"namespace": "shop", "pod": name, "container": "c" + strconv.Itoa(int(n%3)), "resource": []string{"cpu", "memory", owner}[n%3],
 				"owner_kind": kind, "owner_name": owner, "replicaset": owner, "job_name": owner, "deployment": owner, "type": "Container", "constraint": "default",
 			}
-			metrics = append(metrics, workload.Metric{Name: names[n%uint64(len(names))], Labels: maps.Clone(labels), Value: float64(n)})
+			metrics = append(metrics, workload.Metric{Name: names[n%uint64(len(names))], Labels: maps.Clone(labels), Value: float64(n), Gone: n%5 == 0})
 		}
 		seen := map[recommender.ID]bool{}
 		for _, w := range workload.FromMetrics(metrics).Workloads {

@@ -128,9 +128,15 @@ func (r *Resolver) byOwner(pod string, o recommender.Owner, way Way) Match {
 }
 
 // byUpper goes one further up from a ReplicaSet or a Job: to its owner, to itself if it has none, and by its name if
-// that is not known. The weaker of two ways counts.
+// that is not known. The weaker of two ways counts. One that its owner left behind is declared itself, where its owner is not.
 func (r *Resolver) byUpper(o recommender.Owner, way Way, recorded, live map[string]recommender.Owner) Match {
-	switch up, how := owner(o.Name, recorded, live); {
+	up, how := owner(o.Name, recorded, live)
+	if _, still := r.declared(up.Kind, up.Name); !still && how != Unknown {
+		if w, alone := r.declared(o.Kind, o.Name); alone {
+			return Match{Ref: w.Ref, Way: max(way, how)}
+		}
+	}
+	switch {
 	case how != Unknown && up.Kind != "":
 		return Match{Ref: r.ref(up.Kind, up.Name), Way: max(way, how)}
 	case how != Unknown:

@@ -153,11 +153,15 @@ func TestResolveByOwner(t *testing.T) {
 			"shell":                  {},
 			"etcd-n1":                {Kind: "Node", Name: "n1"},
 			"pg-1":                   {Kind: "Cluster", Name: "pg"},
+			"left-x2x4z":             {Kind: "ReplicaSet", Name: "left"},
+			"kept-x2x4z":             {Kind: "ReplicaSet", Name: "kept"},
 		},
 		ReplicaSets: map[string]recommender.Owner{
 			"api-5d9c7b6f8": {Kind: "Deployment", Name: "renamed"}, // what is recorded beats the name
 			"canary-7c4d":   {Kind: "Rollout", Name: "canary"},
 			"bare":          {},
+			"left":          {Kind: "Deployment", Name: "away"}, // which left it behind: kubectl delete --cascade=orphan
+			"kept":          {Kind: "Deployment", Name: "lost"},
 		},
 		Jobs: map[string]recommender.Owner{
 			"nightly-29000000": {Kind: "CronJob", Name: "nightly"},
@@ -166,7 +170,7 @@ func TestResolveByOwner(t *testing.T) {
 			"flow":             {Kind: "Workflow", Name: "flow"},
 		},
 	}
-	declared := "deploy/api deploy/renamed sts/db cj/nightly cj/late job/declared deploy/lost rs/orphan"
+	declared := "deploy/api deploy/renamed sts/db cj/nightly cj/late job/declared deploy/lost rs/orphan rs/left rs/kept"
 	r := workload.NewResolver(workloads(t, declared), owners, recommender.Owners{})
 	for pod, want := range map[string]string{
 		"api-5d9c7b6f8-x2x4z":    "deployment/renamed by owner",
@@ -185,6 +189,8 @@ func TestResolveByOwner(t *testing.T) {
 		"shell":                  "pod/shell by owner",
 		"etcd-n1":                "node/n1 by owner",
 		"pg-1":                   "cluster/pg by owner",
+		"left-x2x4z":             "replicaset/left by owner",
+		"kept-x2x4z":             "deployment/lost by owner",
 		"db-1":                   "statefulset/db by name", // not recorded
 	} {
 		if got := text(r.Resolve(pod)); got != want {

@@ -99,7 +99,7 @@ func (o *options) whereFlags() flagGroup {
 	in.BoolVar(&o.system, "system", false, "the system's workloads too: in kube- namespaces that are not named, or of a system- priority class")
 	in.StringSliceVar(&o.containers, "container", nil, "only containers of this `NAME`; may be repeated")
 	in.StringArrayVarP(&o.files, "filename", "f", nil, "read workloads from manifests instead of a cluster: a `FILE`, a folder, a kustomization, or - for stdin; may be repeated")
-	in.BoolVar(&o.fromMetrics, "from-metrics", false, "read workloads from kube-state-metrics' series instead of a cluster: those that have pods")
+	in.BoolVar(&o.fromMetrics, "from-metrics", false, "read workloads from kube-state-metrics' series instead of a cluster: those that had pods in the window")
 	in.BoolVarP(&o.recursive, "recursive", "R", false, "with -f: folders and all that is in them")
 	return in
 }

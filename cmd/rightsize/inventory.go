@@ -3,64 +3,25 @@ package main
 import (
 	"context"
 	"fmt"
-	"time"
 
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/rest"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/workload"
 )
 
 // inventory lists what is declared, and the namespaces to look at; none means all.
-func (o *options) inventory(ctx context.Context, std streams, usage *usageSource, until time.Time) (*workload.Inventory, []string, error) {
+func (o *options) inventory(ctx context.Context, std streams, usage *usageSource, window recommender.Window) (*workload.Inventory, []string, error) {
 	switch {
 	case o.fromMetrics:
-		return o.fromState(ctx, std, usage, until)
+		return o.fromState(ctx, std, usage, window)
 	case len(o.files) > 0:
 		return o.fromManifests(ctx, std)
 	}
 	return o.fromCluster(ctx)
-}
-
-// fromState looks at what kube-state-metrics said at the end of the window.
-func (o *options) fromState(ctx context.Context, std streams, usage *usageSource, until time.Time) (*workload.Inventory, []string, error) {
-	namespace, _, err := o.namespace()
-	if err != nil {
-		namespace = "default"
-		std.log.warn(err.Error() + ": looking at namespace \"default\": give --namespace")
-	}
-	asked := []string{namespace}
-	if o.allNamespaces {
-		namespace, asked = "", nil
-	}
-	if err := usage.check(ctx, until, o.queryTimeout); err != nil {
-		return nil, nil, err
-	}
-	state, warnings, err := usage.reader.State(ctx, namespace, workload.Metrics(), until)
-	if err != nil {
-		return nil, nil, err
-	}
-	nodes, more, err := usage.reader.State(ctx, "", workload.ClusterMetrics(), until)
-	if err != nil {
-		return nil, nil, err
-	}
-	metrics := make([]workload.Metric, 0, len(state)+len(nodes))
-	for _, m := range append(state, nodes...) {
-		metrics = append(metrics, workload.Metric(m))
-	}
-	inventory := workload.FromMetrics(metrics)
-	inventory.Warnings = append(append(warnings, more...), inventory.Warnings...)
-	if len(inventory.Workloads) == 0 {
-		where := "in any namespace"
-		if namespace != "" {
-			where = "in namespace " + namespace
-		}
-		return nil, nil, fmt.Errorf("%s has no series of kube-state-metrics about pods %s at %s: --from-metrics needs kube_pod_container_info and kube_pod_owner; is kube-state-metrics scraped, and --until right?",
-			usage.described.Address, where, until.Format(time.RFC3339))
-	}
-	return inventory, asked, nil
 }
 
 // fromManifests looks at every namespace of the manifests unless one is asked for. Objects that name none

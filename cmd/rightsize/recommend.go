@@ -75,7 +75,7 @@ func (o *options) prepare(ctx context.Context, std streams, args []string) (prep
 	if err != nil {
 		return prepared{}, err
 	}
-	selection, warnings, err := o.selectContainers(ctx, std, usage, window.Until, args)
+	selection, warnings, err := o.selectContainers(ctx, std, usage, window, args)
 	if warning, yes := usage.endedBefore(window); yes {
 		warnings = append(warnings, warning)
 	}
@@ -171,8 +171,8 @@ func incomplete(std streams, r report.Report) error {
 
 // selectContainers lists what is declared and picks what the command line asks for. Its warnings tell what
 // could not be listed.
-func (o *options) selectContainers(ctx context.Context, std streams, usage *usageSource, until time.Time, args []string) (*workload.Selection, []string, error) {
-	inventory, namespaces, err := o.inventory(ctx, std, usage, until)
+func (o *options) selectContainers(ctx context.Context, std streams, usage *usageSource, window recommender.Window, args []string) (*workload.Selection, []string, error) {
+	inventory, namespaces, err := o.inventory(ctx, std, usage, window)
 	if err != nil {
 		return nil, nil, err
 	}
