@@ -178,7 +178,7 @@ func (r *Reader) query(ctx context.Context, l *log, expr string, at time.Time) (
 }
 
 func (r *Reader) ask(ctx context.Context, l *log, expr string, do func(context.Context) (model.Value, v1.Warnings, v1.Infos, error)) (model.Value, error) {
-	l.queries.add(expr)
+	l.queries.add(r.written(expr))
 	ctx, cancel := r.deadline(ctx)
 	defer cancel()
 	value, warnings, infos, err := do(ctx)
