@@ -153,12 +153,13 @@ func TestImportsPointDown(t *testing.T) {
 		"notify":         {"recommender", "scan", "report"},
 		"patch":          {"recommender", "workload", "scan", "report", "patch/splice"},
 		"patch/splice":   {},
-		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "workload", "scan", "report", "notify", "patch"},
+		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "workload", "scan", "report", "notify", "patch"},
 
 		"promquery/chunks": {}, // what both of these decode
 		"promquery/remote": {"promquery", "promquery/chunks"},
 
-		"promquery/dialect": {"promquery"}, // other labels
+		"promquery/dialect":   {"promquery"}, // other labels
+		"promquery/discovery": {},            // services of a cluster
 
 		"deploy":           {}, // manifests and their tests
 		"notify/slacktest": {}, // for tests

@@ -41,6 +41,7 @@ type options struct {
 	concurrency      int
 	qps              float64
 	tsdbDir          string
+	backend          backendOptions
 
 	policyName  string
 	rules       [recommender.NumResources]struct{ request, limit *recommender.Rule }
@@ -106,8 +107,9 @@ func (o *options) whereFlags() flagGroup {
 func (o *options) usageFlags() flagGroup {
 	from := newFlagGroup("Where usage comes from")
 	from.StringVar(&o.prometheusURL, "prometheus-url", "", "`URL` of anything that answers Prometheus's query API (PROMETHEUS_URL)")
-	from.StringVar(&o.prometheusConfig, "prometheus-config", "", "HTTP client configuration `FILE` for it, as promtool's --http.config.file: TLS, basic, bearer, OAuth 2")
+	from.StringVar(&o.prometheusConfig, "prometheus-config", "", "HTTP client configuration `FILE` for it, as promtool's --http.config.file: TLS, basic, bearer, OAuth 2; and sigv4 for AWS")
 	from.StringArrayVar(&o.headers, "header", nil, "header to send to it, as `'NAME: VALUE'`; may be repeated")
+	o.backend.addTo(from.FlagSet)
 	from.Var(duration(&o.queryTimeout), "query-timeout", "how long one request to it may take")
 	from.Var(value(&o.concurrency, "N", parseConcurrency, strconv.Itoa), "concurrency", "how many requests to it at once")
 	from.Var(value(&o.qps, "N", parseQPS, nil), "qps", "how many requests to it a second at most")

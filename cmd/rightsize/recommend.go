@@ -41,7 +41,7 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	if err != nil {
 		return report.Report{}, nil, err
 	}
-	usage, err := o.openUsage(std.scratch)
+	usage, err := o.openUsage(ctx, std)
 	if err != nil {
 		return report.Report{}, nil, err
 	}
