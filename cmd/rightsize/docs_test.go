@@ -57,7 +57,7 @@ func TestReadmeShowsRealOutput(t *testing.T) {
 // docs/cli.md is the help itself.
 func TestCLIDocs(t *testing.T) {
 	want := "# Command line\n"
-	for _, args := range [][]string{{"--help"}, {"patch", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"patch", "--help"}, {"doctor", "--help"}} {
 		help, err := exec.Command("rightsize", args...).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -153,13 +153,14 @@ func TestImportsPointDown(t *testing.T) {
 		"notify":         {"recommender", "scan", "report"},
 		"patch":          {"recommender", "workload", "scan", "report", "patch/splice"},
 		"patch/splice":   {},
-		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "workload", "scan", "report", "notify", "patch"},
+		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "workload", "scan", "report", "notify", "patch"},
 
 		"promquery/chunks": {}, // what both of these decode
 		"promquery/remote": {"promquery", "promquery/chunks"},
 
 		"promquery/dialect":   {"promquery"}, // other labels
-		"promquery/discovery": {},            // services of a cluster
+		"doctor":              {"recommender", "promquery"},
+		"promquery/discovery": {}, // services of a cluster
 
 		"deploy":           {}, // manifests and their tests
 		"notify/slacktest": {}, // for tests
