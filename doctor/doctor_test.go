@@ -111,7 +111,7 @@ func TestExamine(t *testing.T) {
 			"labels": "failed no series has the labels namespace, pod and container at the window's end / give --until a time that has data",
 		}},
 		{"young", "load 1m\n" + usage(shop, "_x300 100x300") + state, nil, doctor.Problem, map[string]string{
-			"retention": "problem usage begins at 1970-01-01T06:00:00Z, 5h into the window of 10h / wait, or give --window 4h; a Prometheus keeps as much as --storage.tsdb.retention.time says",
+			"retention": "problem usage begins at 1970-01-01T05:00:00Z, 5h into the window of 10h / wait, or give --window 5h; a Prometheus keeps as much as --storage.tsdb.retention.time says",
 		}},
 		{"seldom", "load 5m\n" + usage(shop, "100x120") + state, nil, doctor.Problem, map[string]string{
 			"scrape interval": "problem about 5m, so that a --rate-window of 5m holds fewer than two samples / give --rate-window 20m",

@@ -233,7 +233,7 @@ func (e *examination) history(ctx context.Context) {
 		}
 	}
 	begin := slices.Index(seen, true)
-	e.retention(first.Add(time.Duration(begin)*step), begin, step)
+	e.retention(first.Add(time.Duration(begin)*step), begin == 0)
 	e.gaps(seen[begin:], first.Add(time.Duration(begin)*step), step)
 }
 
@@ -248,15 +248,15 @@ func (e *examination) hours() (first time.Time, step time.Duration, points int) 
 	return e.Window.Until.Add(-time.Duration(points-1) * step), step, points
 }
 
-func (e *examination) retention(oldest time.Time, missing int, step time.Duration) {
+func (e *examination) retention(oldest time.Time, whole bool) {
 	const name = "retention"
 	window := recommender.ShortDuration(e.Window.Length)
-	if missing == 0 {
+	if whole {
 		e.add(name, OK, "usage goes back over the "+window+" of the window", "")
 		return
 	}
 	have := e.Window.Until.Sub(oldest)
-	text := fmt.Sprintf("usage begins at %s, %s into the window of %s", oldest.UTC().Format(time.RFC3339), recommender.ShortDuration(time.Duration(missing)*step), window)
+	text := fmt.Sprintf("usage begins at %s, %s into the window of %s", oldest.UTC().Format(time.RFC3339), recommender.ShortDuration(oldest.Sub(e.Window.Start()).Truncate(time.Minute)), window)
 	e.add(name, Problem, text, fmt.Sprintf("wait, or give --window %s; a Prometheus keeps as much as --storage.tsdb.retention.time says",
 		recommender.ShortDuration(max(have.Truncate(time.Hour), time.Hour))))
 }
