@@ -4,18 +4,22 @@ import (
 	"context"
 	"fmt"
 	"net"
+	"net/http"
 	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
+	corev1 "k8s.io/api/core/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 
 	"github.com/rightsize/rightsize/e2e/cluster"
 )
 
-// observability is a Service of Prometheus as kube-prometheus has it. Its pods are elsewhere.
+// observability is a Service of Prometheus as kube-prometheus has it. Its pod, which nobody schedules, is at an
+// address of this machine: the API server's proxy goes by Endpoints, and to addresses of pods alone.
 const observability = `
 apiVersion: v1
 kind: Namespace
@@ -31,9 +35,14 @@ spec:
   ports: [{name: web, port: 9090, targetPort: web}, {name: reloader-web, port: 8080, targetPort: reloader-web}]
 ---
 apiVersion: v1
+kind: Pod
+metadata: {name: prometheus-k8s-0, namespace: observability}
+spec: {schedulerName: nobody, containers: [{name: prometheus, image: prometheus}]}
+---
+apiVersion: v1
 kind: Endpoints
 metadata: {name: prometheus-k8s, namespace: observability}
-subsets: [{addresses: [{ip: %q}], ports: [{name: web, port: %d}]}]
+subsets: [{addresses: [{ip: %q, targetRef: {kind: Pod, namespace: observability, name: prometheus-k8s-0}}], ports: [{name: web, port: %d}]}]
 `
 
 // proxyRights are what the service proxy takes, for a user, verb by verb.
@@ -78,11 +87,12 @@ func TestDiscovery(t *testing.T) {
 	t.Run("without the proxy", func(t *testing.T) {
 		r := rightsize(t, found(cluster.Viewer)...)
 		r.wantCode(t, 1)
-		r.wantErrors(t, name+" answered 403 Forbidden", `cannot create resource "services/proxy"`, "grant get and create on services/proxy in namespace observability")
+		r.wantErrors(t, name+" answered 403 Forbidden", `cannot get resource "services/proxy"`, "grant get and create on services/proxy in namespace observability")
 	})
 	t.Run("with just these rights", func(t *testing.T) {
+		// With get alone short queries pass, since those that are refused as POST are tried as GET.
 		apply(t, fmt.Sprintf(proxyRights, "[get]"))
-		r := rightsize(t, found(cluster.Viewer)...)
+		r := rightsize(t, found(cluster.Viewer, "--read", "remote")...)
 		r.wantCode(t, 1)
 		r.wantErrors(t, `cannot create resource "services/proxy"`)
 		apply(t, fmt.Sprintf(proxyRights, "[get, create]"))
@@ -108,19 +118,49 @@ func publish(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	forwarder := httptest.NewUnstartedServer(httputil.NewSingleHostReverseProxy(target))
+	proxy := httputil.NewSingleHostReverseProxy(target)
+	forwarder := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		// Else an answer's first byte closes the request, which the proxy may not have sent to its end.
+		if err := http.NewResponseController(w).EnableFullDuplex(); err != nil {
+			t.Error(err)
+		}
+		proxy.ServeHTTP(w, r)
+	}))
 	if err := forwarder.Listener.Close(); err != nil {
 		t.Fatal(err)
 	}
 	forwarder.Listener = listener
 	forwarder.Start()
 	t.Cleanup(forwarder.Close)
-	apply(t, fmt.Sprintf(observability, ip, listener.Addr().(*net.TCPAddr).Port))
-	t.Cleanup(func() {
+	manifest := fmt.Sprintf(observability, ip, listener.Addr().(*net.TCPAddr).Port)
+	eventually(t, func(ctx context.Context) error { // the namespace's service account takes a moment
+		return env.cluster.Apply(ctx, []byte(manifest))
+	})
+	t.Cleanup(func() { // the endpoints go with it
 		if err := env.cluster.Client.CoreV1().Services("observability").Delete(context.Background(), "prometheus-k8s", metav1.DeleteOptions{}); err != nil {
 			t.Error(err)
 		}
 	})
+	pods := env.cluster.Client.CoreV1().Pods("observability")
+	pod, err := pods.Get(t.Context(), "prometheus-k8s-0", metav1.GetOptions{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	pod.Status.PodIP, pod.Status.PodIPs = ip, []corev1.PodIP{{IP: ip}}
+	if _, err := pods.UpdateStatus(t.Context(), pod, metav1.UpdateOptions{}); err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, func(ctx context.Context) error {
+		_, err := env.cluster.Client.CoreV1().Services("observability").ProxyGet("http", "prometheus-k8s", "9090", "-/ready", nil).DoRaw(ctx)
+		return err
+	})
+}
+
+func eventually(t *testing.T, ask func(context.Context) error) {
+	t.Helper()
+	if err := cluster.Eventually(t.Context(), 30*time.Second, ask); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func apply(t *testing.T, manifest string) {
