@@ -69,8 +69,6 @@ func TestDialectConformance(t *testing.T) {
 		raw  promquery.Raw
 	}{
 		{"tsdb", db, nil},
-		{"http", server, nil},
-		{"tsdb chunks", db, db},
 		{"remote read", server, remote.New(server)},
 	} {
 		t.Run(w.name, func(t *testing.T) {
