@@ -37,12 +37,21 @@ test: ## run all tests, with the race detector where there is a C compiler
 ifneq ($(HAVE_CC),yes)
 	@echo "no C compiler (cc): the tests run without the race detector"
 endif
-	$(TEST_ENV) $(GO) test $(RACE) -timeout 20m ./...
+	$(TEST_ENV) $(GO) test $(RACE) -timeout 45m ./...
 	$(GO) test -timeout 20m $(TESTDATA) # starts no goroutine, and is a minute slower with the detector
+
+.PHONY: peers
+peers: ## hold the policies of others against their own code (backtest/peers, a module of its own)
+	$(GO) test -C backtest/peers -timeout 20m ./...
+
+.PHONY: backtest
+backtest: build ## hold recommendations against the traces (*.csv.gz) of the folder TRACES
+	@ls $(or $(TRACES),$(error give the folder of the traces: make backtest TRACES=DIR))/*.csv.gz >/dev/null
+	$(BUILD)/rightsize backtest $(addprefix --trace ,$(sort $(wildcard $(TRACES)/*.csv.gz)))
 
 .PHONY: golden
 golden: ## write the expected output of tests anew, to be read in the diff
-	UPDATE=1 $(GO) test ./cmd/... ./report/... ./patch/... ./notify/...
+	UPDATE=1 $(GO) test ./cmd/... ./policy/... ./report/... ./patch/... ./notify/... ./backtest/...
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZTIME (10s)
@@ -57,9 +66,11 @@ lint: $(TOOLS)/golangci-lint ## vet, lint and look for dead code
 	$(GO) vet $(PACKAGES)
 	$(TOOLS)/golangci-lint run $(PACKAGES)
 	cd e2e && $(abspath $(TOOLS))/golangci-lint run --config ../.golangci.yml ./...
+	cd backtest/peers && $(abspath $(TOOLS))/golangci-lint run --config ../../.golangci.yml ./...
 	@dead=$$($(TOOLS)/deadcode -test $(PACKAGES)); [ -z "$$dead" ] || { echo "$$dead"; exit 1; }
 	@$(GO) mod tidy -diff
 	@$(GO) mod tidy -C e2e -diff
+	@$(GO) mod tidy -C backtest/peers -diff
 
 .PHONY: e2e
 e2e: ## run the tool against a real cluster and real Prometheus servers

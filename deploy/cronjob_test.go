@@ -177,12 +177,14 @@ func mounted(t *testing.T, pod corev1.PodSpec, c corev1.Container, path string) 
 	return corev1.Volume{}
 }
 
-// What is granted, and to whom. make e2e compares the first six rules with what the API server was asked for.
+// What is granted, and to whom. make e2e compares the first eight rules with what the API server was asked for.
 func TestRights(t *testing.T) {
 	reads := []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"limitranges", "nodes", "pods", "resourcequotas"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"apps"}, Resources: []string{"daemonsets", "deployments", "replicasets", "statefulsets"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"batch"}, Resources: []string{"cronjobs", "jobs"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"argoproj.io"}, Resources: []string{"rollouts"}, Verbs: []string{"list"}},
+		{APIGroups: []string{"apps.openshift.io"}, Resources: []string{"deploymentconfigs"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"autoscaling"}, Resources: []string{"horizontalpodautoscalers"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"autoscaling.k8s.io"}, Resources: []string{"verticalpodautoscalers"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"keda.sh"}, Resources: []string{"scaledobjects"}, Verbs: []string{"list"}},

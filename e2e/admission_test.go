@@ -48,8 +48,8 @@ func TestSurroundings(t *testing.T) {
 	}
 }
 
-// TestRetarget moves the targets of an autoscaler and of a ScaledObject as a real API server has them, and applies what
-// is patched.
+// TestRetarget moves the targets of an autoscaler and of a ScaledObject as a real API server has them, and patches these
+// two, not the autoscaler that KEDA made of the latter.
 func TestRetarget(t *testing.T) {
 	put(t, "keda.sh/v1alpha1", "ScaledObject", "web", map[string]any{
 		"scaleTargetRef": map[string]any{"name": "web"},

@@ -46,7 +46,11 @@ func startPrometheus242(ctx context.Context) (*cluster.Server, error) {
 }
 
 func startVictoriaMetrics(ctx context.Context) (*cluster.Server, error) {
-	server, err := env.cluster.VictoriaMetrics(ctx)
+	return startVictoriaMetricsWith(ctx)
+}
+
+func startVictoriaMetricsWith(ctx context.Context, flags ...string) (*cluster.Server, error) {
+	server, err := env.cluster.VictoriaMetrics(ctx, flags...)
 	if err != nil {
 		return nil, err
 	}

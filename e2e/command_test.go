@@ -90,7 +90,7 @@ func noSecrets(t *testing.T, r result) {
 // report is the part of the JSON report that tests read.
 type report struct {
 	Source     struct{ Kind, Address, Read string }
-	Ownership  struct{ ByOwner, ByName, Ambiguous, Unknown int }
+	Ownership  struct{ ByOwner, ByObject, ByName, Ambiguous, Unknown int }
 	Containers []container
 	Warnings   []string
 	Retargets  []struct {
@@ -101,14 +101,15 @@ type report struct {
 
 type container struct {
 	Kind, Workload, Container, Error string
-	Runs                             int
+	Runs, Replicas                   int
 	OOMKills                         []struct {
 		Pod   string
 		At    time.Time
 		Limit float64 `json:"limitBytes"`
 	}
-	Resources map[string]advice
-	QoS       struct{ Now, After string }
+	Resources  map[string]advice
+	QoS        struct{ Now, After string }
+	PolicyRule string
 }
 
 // advice is what the report says of one resource of a container.

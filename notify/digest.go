@@ -42,10 +42,10 @@ func digestOf(r report.Report) digest {
 	d := digest{totals: r.Totals()}
 	for _, item := range r.Items {
 		d.addGaps(item)
-		if item.Err != nil {
+		if item.Err != nil || item.Exempt() {
 			continue
 		}
-		d.addDangers(item, r.Policy)
+		d.addDangers(item, r.PolicyOf(item))
 		if c := d.changeOf(item, r.Least); c.differs() {
 			d.changes = append(d.changes, c)
 		}

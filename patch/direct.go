@@ -150,7 +150,7 @@ func (j Job) after(o object, text []byte) (object, error) {
 		if w.Ref != o.ref {
 			continue
 		}
-		for i, c := range w.Containers {
+		for i, c := range w.Containers[:min(len(w.Slots), len(w.Containers))] {
 			live := resources(w.Slots[i].Resources)
 			one := container{name: c.ID.Container, slot: w.Slots[i], restore: live}
 			steps := live.seen(changed[one.name])

@@ -22,7 +22,7 @@ func Plan(r report.Report, declared map[string][]workload.Workload, least recomm
 		}
 		c, ok := declaredAt(item.ID, declared)
 		if !ok {
-			notes = append(notes, fmt.Sprintf("%s is not patched: it is not in the workload's template", item.ID))
+			notes = append(notes, fmt.Sprintf("%s is not patched: %s", item.ID, elsewhere(item)))
 			continue
 		}
 		for _, res := range r.View.Resources() {
@@ -43,6 +43,17 @@ func Plan(r report.Report, declared map[string][]workload.Workload, least recomm
 	return changes, notes
 }
 
+// elsewhere is why no template has the container's resources.
+func elsewhere(item scan.Item) string {
+	switch {
+	case item.Injected:
+		return "it is injected into the pods, and its note says what sizes it"
+	case item.Owner != "":
+		return fmt.Sprintf("%s has its resources: change them there", item.Owner)
+	}
+	return "it is not in the workload's template"
+}
+
 // immutable is what to do about workloads whose resources the API server does not let anybody apply anew.
 func immutable(ref workload.Ref) string {
 	switch ref.Kind {
@@ -61,7 +72,7 @@ func declaredAt(id recommender.ID, declared map[string][]workload.Workload) (Cha
 		}
 		i := slices.IndexFunc(w.Containers, func(c recommender.Container) bool { return c.ID.Container == id.Container })
 		if i < 0 || i >= len(w.Slots) {
-			break
+			continue // several objects of an operator go by one name
 		}
 		return Change{Workload: ref, Container: id.Container, Slot: w.Slots[i], APIVersion: w.APIVersion, Unqualified: w.Unqualified}, true
 	}
@@ -79,7 +90,7 @@ func choose(item scan.Item, r recommender.Resource, least recommender.Significan
 		return all, ""
 	}
 	for _, n := range advice.Notes {
-		if slices.Contains([]string{recommender.NoteRequestAboveLimit, recommender.NoteOutsideLimitRange, recommender.NoteOutsideQuota}, n.Code) {
+		if slices.Contains([]string{recommender.NoteRequestAboveLimit, recommender.NoteOutsideLimitRange, recommender.NoteOutsideQuota, recommender.NoteOutsidePodResources}, n.Code) {
 			return values, "is left as it is: Kubernetes would refuse what is recommended: " + n.Text
 		}
 	}

@@ -38,14 +38,14 @@ func ParseType(s string) (Type, error) {
 type Basis struct {
 	window recommender.Window
 	policy recommender.Policy
-	guards map[recommender.ID][]string // the notes of the guards that acted
+	why    map[recommender.ID][]string // the container's own rules, and the notes of the guards that acted
 	advice map[recommender.ID][recommender.NumResources]recommender.Bounds
 }
 
 // BasisOf is what the report rests on.
 func BasisOf(r report.Report) Basis {
 	b := Basis{
-		window: r.Window, policy: r.Policy, guards: map[recommender.ID][]string{},
+		window: r.Window, policy: r.Policy, why: map[recommender.ID][]string{},
 		advice: map[recommender.ID][recommender.NumResources]recommender.Bounds{},
 	}
 	for _, item := range r.Items {
@@ -53,9 +53,13 @@ func BasisOf(r report.Report) Basis {
 		for _, res := range r.View.Resources() { // of the others, what an earlier run wrote stays
 			advice := item.Advice[res]
 			all[res] = advice.Bounds
+			if own := item.Policy; own != nil {
+				rules := own.Rules[res]
+				b.why[item.ID] = append(b.why[item.ID], fmt.Sprintf("%s by the rule %s: request %s, limit %s", res, own.Rule, rules.Request, rules.Limit))
+			}
 			for _, n := range advice.Notes {
 				if isGuard(n.Code) {
-					b.guards[item.ID] = append(b.guards[item.ID], fmt.Sprintf("%s %s: %s", res, n.Code, n.Text))
+					b.why[item.ID] = append(b.why[item.ID], fmt.Sprintf("%s %s: %s", res, n.Code, n.Text))
 				}
 			}
 		}
@@ -215,7 +219,7 @@ func (o object) render(as Type, b Basis, rollback bool) ([]byte, error) {
 			continue
 		}
 		id := recommender.ID{Namespace: o.ref.Namespace, Kind: o.ref.Kind, Workload: o.ref.Name, Container: c.name}
-		for _, line := range b.guards[id] {
+		for _, line := range b.why[id] {
 			fmt.Fprintf(&text, "#   %s\n", recommender.Printable(line))
 		}
 	}

@@ -57,6 +57,7 @@ func TestConformance(t *testing.T) {
 			}
 			t.Run("namespaces", s.testNamespaces)
 			t.Run("index", s.testIndex)
+			t.Run("state", s.testState)
 			t.Run("memory", s.testMemory)
 			t.Run("cpu", s.testCPU)
 			t.Run("quantiles", s.testQuantiles)
@@ -212,6 +213,7 @@ func (s suite) testIndex(t *testing.T) {
 				ReplicaSets: map[string]recommender.Owner{"web-abc": {Kind: "Deployment", Name: "web"}},
 				Jobs:        map[string]recommender.Owner{"backup-1": {Kind: "CronJob", Name: "backup"}},
 			},
+			Series: 20,
 		},
 		"exp": {
 			Containers: map[string][]string{"api-1": {"api"}},
@@ -220,10 +222,11 @@ func (s suite) testIndex(t *testing.T) {
 				ReplicaSets: map[string]recommender.Owner{"api-abc": {Kind: "Deployment", Name: "api"}},
 				Jobs:        map[string]recommender.Owner{"once": {}},
 			},
+			Series: 4,
 		},
-		"mix":        {Containers: map[string][]string{"api-1": {"api"}}, Owners: noOwners()},
-		"monitoring": {Containers: map[string][]string{"exporter-0": {"exporter"}}, Owners: noOwners()},
-		oddNamespace: {Containers: map[string][]string{oddPod: {oddContainer}, "podX$^|xx": {oddContainer}}, Owners: noOwners()},
+		"mix":        {Containers: map[string][]string{"api-1": {"api"}}, Owners: noOwners(), Series: 8},
+		"monitoring": {Containers: map[string][]string{"exporter-0": {"exporter"}}, Owners: noOwners(), Series: 4},
+		oddNamespace: {Containers: map[string][]string{oddPod: {oddContainer}, "podX$^|xx": {oddContainer}}, Owners: noOwners(), Series: 8},
 		"absent":     {Containers: map[string][]string{}, Owners: noOwners()},
 	} {
 		got, err := s.reader().Index(t.Context(), namespace, week())
@@ -233,6 +236,36 @@ func (s suite) testIndex(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("Index of %s (-want +got):\n%s", namespace, diff)
 		}
+	}
+}
+
+// testState: the workload's own labels stand under their plain names, and a failure is none of "nothing there".
+func (s suite) testState(t *testing.T) {
+	for namespace, want := range map[string]string{
+		"shop":          "web-1 of ReplicaSet/web-abc in shop",
+		"exp":           "api-1 of ReplicaSet/api-abc in exp",
+		"":              "api-1 of ReplicaSet/api-abc in exp",
+		oddNamespace:    "",
+		"no such place": "",
+	} {
+		got, _, err := s.reader().State(t.Context(), namespace, []string{"kube_pod_owner", "kube_nothing"}, until())
+		if err != nil {
+			t.Fatal(err)
+		}
+		var all []string
+		for _, m := range got {
+			if m.Name != "kube_pod_owner" || m.Value != 1 {
+				t.Errorf("metric %+v", m)
+			}
+			all = append(all, fmt.Sprintf("%s of %s/%s in %s", m.Labels["pod"], m.Labels["owner_kind"], m.Labels["owner_name"], m.Labels["namespace"]))
+		}
+		if text := strings.Join(all, "\n"); !strings.Contains(text, want) || want == "" && text != "" {
+			t.Errorf("namespace %q: %q, want %q", namespace, text, want)
+		}
+	}
+	r := &promquery.Reader{API: breaking{s.api, "kube_pod"}}
+	if _, _, err := r.State(t.Context(), "shop", []string{"kube_pod_owner"}, until()); err == nil || err.Error() != "reading kube_pod_owner of kube-state-metrics: disk on fire" {
+		t.Errorf("error %v", err)
 	}
 }
 

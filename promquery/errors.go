@@ -11,7 +11,9 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
@@ -25,6 +27,12 @@ type ServerError struct {
 	Status int    // of HTTP
 	Type   string // Prometheus's errorType; "" where the answer is not its API's
 	Text   string // one line, without credentials
+
+	// RetryAfter is how long the server wants to be left alone; 0 where it does not say.
+	RetryAfter time.Duration
+
+	cut  bool   // what came looks like the beginning of a better answer
+	said string // all that the server said, for remedy alone: Text may lack the middle, and this may hold credentials
 }
 
 // Error is the whole line: who refused, with what, and what to do.
@@ -49,7 +57,7 @@ func (c *client) Do(ctx context.Context, req *http.Request) (*http.Response, []b
 	}
 	resp, body, err := c.Client.Do(ctx, req)
 	if err != nil {
-		return resp, nil, c.transportError(ctx, err)
+		return resp, nil, c.transportError(ctx, err, resp != nil)
 	}
 	if resp.StatusCode/100 == 2 && isAnswer(body) {
 		return resp, body, nil
@@ -78,8 +86,8 @@ func isAnswer(body []byte) bool {
 	return answer.Status == "error" || answer.Status == "success" && len(answer.Data) > 0
 }
 
-// transportError is why there is no answer.
-func (c *client) transportError(ctx context.Context, err error) error {
+// transportError is why there is no answer, or, where it began, no whole one.
+func (c *client) transportError(ctx context.Context, err error, began bool) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("asking %s: %w", c.address, ctx.Err())
 	}
@@ -99,9 +107,11 @@ func (c *client) transportError(ctx context.Context, err error) error {
 	case errors.Is(err, http.ErrSchemeMismatch):
 		return fmt.Errorf("%s does not speak TLS: write http:// in --prometheus-url", c.address)
 	case errors.As(err, &network) && network.Op == "dial", errors.As(err, &name):
-		return fmt.Errorf("cannot reach %s: %s: is --prometheus-url right?", c.address, oneLine(err.Error()))
+		return &BrokenError{Text: fmt.Sprintf("cannot reach %s: %s: is --prometheus-url right?", c.address, oneLine(err.Error())), Unreached: true}
 	case errors.Is(err, io.ErrUnexpectedEOF), errors.Is(err, io.EOF):
-		return fmt.Errorf("the answer of %s was cut off: a proxy before it may have a limit of size or time", c.address)
+		return &BrokenError{Text: fmt.Sprintf("the answer of %s was cut off: a proxy before it may have a limit of size or time", c.address), Began: began}
+	case began, passes(err):
+		return &BrokenError{Text: fmt.Sprintf("asking %s: %s", c.address, oneLine(err.Error())), Began: began}
 	}
 	return fmt.Errorf("asking %s: %s", c.address, oneLine(err.Error()))
 }
@@ -120,7 +130,22 @@ func (c *client) refusal(resp *http.Response, body []byte) error {
 	if said != "" {
 		text += ": " + said
 	}
-	return &ServerError{Status: resp.StatusCode, Type: kind, Text: text + c.advice(resp, isHTML(resp, body))}
+	return &ServerError{
+		Status: resp.StatusCode, Type: kind, Text: text + c.advice(resp, isHTML(resp, body)),
+		RetryAfter: retryAfter(resp, time.Now()), cut: isCut(resp, body), said: string(body),
+	}
+}
+
+// retryAfter is what an answer's Retry-After says, in seconds or as a time; 0 where it says nothing.
+func retryAfter(resp *http.Response, now time.Time) time.Duration {
+	text := resp.Header.Get("Retry-After")
+	if seconds, err := strconv.ParseUint(text, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second
+	}
+	if at, err := http.ParseTime(text); err == nil {
+		return max(at.Sub(now), 0)
+	}
+	return 0
 }
 
 func statusText(code int) string {
@@ -172,7 +197,7 @@ func (c *client) words(resp *http.Response, body []byte) (kind, said string) {
 		if answer.ErrorType != "" {
 			said = answer.ErrorType + ": " + said
 		}
-		return answer.ErrorType, c.secrets.excerpt(said)
+		return answer.ErrorType, c.secrets.ends(said)
 	case len(bytes.TrimSpace(body)) == 0:
 		return "", ""
 	case isHTML(resp, body):
@@ -181,12 +206,14 @@ func (c *client) words(resp *http.Response, body []byte) (kind, said string) {
 	return "", c.secrets.excerpt(string(body))
 }
 
+// excerptBytes is how much of a text an excerpt has.
+const excerptBytes = 300
+
 // excerpt is the beginning of a text, on one line.
 func excerpt(s string) string {
-	const most = 300
-	if len(s) > most {
-		s = s[:most]
-		for !utf8.ValidString(s) && len(s) > most-utf8.UTFMax {
+	if len(s) > excerptBytes {
+		s = s[:excerptBytes]
+		for !utf8.ValidString(s) && len(s) > excerptBytes-utf8.UTFMax {
 			s = s[:len(s)-1]
 		}
 		s += "..."
@@ -209,11 +236,19 @@ func (h *HTTP) clean(ctx context.Context, err error) error {
 	}
 	var refused *ServerError
 	if errors.As(err, &refused) {
-		return &ServerError{refused.Status, refused.Type, h.secrets.hide(refused.Text)}
+		hidden := *refused
+		hidden.Text = h.secrets.hide(refused.Text)
+		return &hidden
+	}
+	var broken *BrokenError
+	if errors.As(err, &broken) {
+		hidden := *broken
+		hidden.Text = h.secrets.hide(broken.Text)
+		return &hidden
 	}
 	var decoding *v1.Error
 	if errors.As(err, &decoding) {
-		return fmt.Errorf("%s answered what is not a result of Prometheus's API: %s", h.address, h.secrets.excerpt(decoding.Msg))
+		return h.undecodable(decoding)
 	}
 	return errors.New(h.secrets.hide(err.Error()))
 }

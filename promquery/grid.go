@@ -22,9 +22,8 @@ const (
 	// gentlest for the server at a step of five minutes.
 	maxSpan = 24 * time.Hour
 
-	// samplesPerRequest is about how many samples one request may return where the pods are known; client_golang
-	// takes about 127 bytes for each, so 40 MB.
-	samplesPerRequest = 300_000
+	// SamplesPerRequest is about how many samples one query returns unless Reader.MaxSamples says otherwise.
+	SamplesPerRequest = 300_000
 
 	// containersPerPod is what is assumed of a pod in counting samples.
 	containersPerPod = 3
@@ -36,24 +35,23 @@ const (
 // slice is part of a grid: its points first to last, both included.
 type slice struct{ first, last int }
 
-// gridSlices cuts a grid of so many points and this step into slices that a request can ask for.
-func gridSlices(points int, step time.Duration) []slice {
-	n := pointsPerSlice(points, step)
-	var out []slice
-	for first := 1; first <= points; first += n {
-		out = append(out, slice{first, min(first+n-1, points)})
-	}
-	return out
-}
-
+// pointsPerSlice is how many points of a grid a request can ask for.
 func pointsPerSlice(points int, step time.Duration) int {
 	return max(1, min(points, int(maxSpan/step), maxPoints))
+}
+
+// samplesPerRequest is about how many samples one query may return.
+func (r *Reader) samplesPerRequest() int {
+	if r.MaxSamples > 0 {
+		return r.MaxSamples
+	}
+	return SamplesPerRequest
 }
 
 // Unnamed says whether a request for so many containers, the most that a namespace has, stays within what one
 // request may return, so that its pods need not be named.
 func Unnamed(containers int, w recommender.Window) bool {
-	return containers*pointsPerSlice(w.Points(), w.Step) <= samplesPerRequest
+	return containers*pointsPerSlice(w.Points(), w.Step) <= SamplesPerRequest
 }
 
 // groups splits the batch's pods so that a request's samples are bounded. Without pods there is one group, nil,
@@ -65,7 +63,7 @@ func (rd *reading) groups() [][]string {
 	pods := slices.Clone(rd.batch.Pods)
 	slices.Sort(pods)
 	perPod := containersPerPod * pointsPerSlice(rd.window.Points(), rd.window.Step)
-	return chunk(slices.Compact(pods), min(samplesPerRequest/perPod, maxPodsPerRequest))
+	return chunk(slices.Compact(pods), min(rd.reader.samplesPerRequest()/perPod, maxPodsPerRequest))
 }
 
 // chunk splits names into groups of at most n, at least one each.
@@ -76,8 +74,8 @@ func chunk(names []string, n int) [][]string {
 // readMemory hands memory to visit, except that of runs, which it returns.
 func (rd *reading) readMemory(ctx context.Context, s selection) (*holdings, error) {
 	held := &holdings{points: map[Container]*Series{}}
-	expr := s.maxBy(itself, MemoryMetric)
-	err := rd.readGrid(ctx, expr, func(c Container, points []int, values []float64) {
+	expr := func(s selection) string { return s.maxBy(itself, MemoryMetric) }
+	err := rd.ask(ctx, rd.onGrid(s, expr), func(c Container, points []int, values []float64) {
 		series := Series{Pod: c.Pod, Container: c.Name, Resource: recommender.Memory, Points: points, Values: values}
 		if rd.batch.Runs[c.Pod] {
 			held.add(series)
@@ -93,27 +91,12 @@ func (rd *reading) readCPU(ctx context.Context, s selection, short map[Container
 	rate := func(selector string) string {
 		return "rate(" + selector + "[" + promDuration(rd.window.RateWindow) + "])"
 	}
-	return rd.readGrid(ctx, s.maxBy(rate, CPUMetric), func(c Container, points []int, values []float64) {
+	expr := func(s selection) string { return s.maxBy(rate, CPUMetric) }
+	return rd.ask(ctx, rd.onGrid(s, expr), func(c Container, points []int, values []float64) {
 		if !short[c] {
 			rd.visit(Series{Pod: c.Pod, Container: c.Name, Resource: recommender.CPU, Points: points, Values: values})
 		}
 	})
-}
-
-// readGrid evaluates an expression on the window's grid, slice by slice. The slices that emit is given are
-// valid until it returns.
-func (rd *reading) readGrid(ctx context.Context, expr string, emit func(Container, []int, []float64)) error {
-	for _, sl := range gridSlices(rd.window.Points(), rd.window.Step) {
-		rng := v1.Range{Start: rd.window.Time(sl.first), End: rd.window.Time(sl.last), Step: rd.window.Step}
-		matrix, err := rd.reader.queryRange(ctx, &rd.log, expr, rng)
-		if err != nil {
-			return err
-		}
-		if err := eachContainer(matrix, grid{rng, sl.first}, emit); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // grid are the points that a range query was asked for; first is the number of the one at its start.

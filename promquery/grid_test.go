@@ -153,10 +153,10 @@ func TestChunkedPods(t *testing.T) {
 		pods[i] = strings.Repeat("x", i%7) + string(rune('a'+i%26)) + promDuration(time.Duration(i+1)*time.Millisecond)
 	}
 	for _, step := range []time.Duration{time.Second, 5 * time.Minute, time.Hour} {
-		rd := &reading{batch: Batch{Pods: pods}, window: recommender.Window{Length: 7 * 24 * time.Hour, Step: step}}
+		rd := &reading{reader: &Reader{}, batch: Batch{Pods: pods}, window: recommender.Window{Length: 7 * 24 * time.Hour, Step: step}}
 		seen := map[string]int{}
 		for _, g := range rd.groups() {
-			if n := len(g) * containersPerPod * pointsPerSlice(rd.window.Points(), step); len(g) > maxPodsPerRequest || n > samplesPerRequest {
+			if n := len(g) * containersPerPod * pointsPerSlice(rd.window.Points(), step); len(g) > maxPodsPerRequest || n > SamplesPerRequest {
 				t.Errorf("step %s: a request for %d pods, %d samples", step, len(g), n)
 			}
 			for _, p := range g {

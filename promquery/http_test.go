@@ -33,6 +33,12 @@ func hour() recommender.Window {
 	return recommender.Window{Until: time.Unix(7200, 0), Length: time.Hour, Step: 5 * time.Minute, RateWindow: 5 * time.Minute}
 }
 
+// impatient is a reader that does not wait between tries.
+func impatient(r *Reader) *Reader {
+	r.patience.wait = func(ctx context.Context, _ time.Duration) error { return ctx.Err() }
+	return r
+}
+
 // readFrom reads from a server and gives the error with the server's address as URL.
 func readFrom(t *testing.T, o HTTPOptions, timeout time.Duration) string {
 	t.Helper()
@@ -40,7 +46,7 @@ func readFrom(t *testing.T, o HTTPOptions, timeout time.Duration) string {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = (&Reader{API: api, RequestTimeout: timeout}).Read(t.Context(), Batch{Namespace: "shop"}, hour(), func(Series) {})
+	_, err = impatient(&Reader{API: api, RequestTimeout: timeout}).Read(t.Context(), Batch{Namespace: "shop"}, hour(), func(Series) {})
 	if err == nil {
 		t.Fatal("no error")
 	}

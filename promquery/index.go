@@ -45,7 +45,7 @@ func (r *Reader) Index(ctx context.Context, namespace string, w recommender.Wind
 	if err != nil {
 		return Index{}, fmt.Errorf("reading owners of namespace %s: %w", namespace, err)
 	}
-	return Index{Containers: podContainers(sets), Owners: owners, Warnings: l.warnings.list}, nil
+	return Index{Containers: podContainers(sets), Owners: owners, Series: len(containersOf(sets)), Warnings: l.warnings.list}, nil
 }
 
 func (r *Reader) usageSeries(ctx context.Context, l *log, namespace string, w recommender.Window) ([]model.LabelSet, error) {

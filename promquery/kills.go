@@ -79,15 +79,15 @@ func (rd *reading) readKillGroup(ctx context.Context, s selection) error {
 		return err
 	}
 	for _, q := range []struct {
-		expr string
+		expr func(selection) string
 		line func(*status) *timeline
 	}{
-		{s.maxBy(itself, lastReasonMetric, oomKilled), func(st *status) *timeline { return &st.lastOOM }},
-		{s.maxBy(itself, reasonMetric, oomKilled), func(st *status) *timeline { return &st.nowOOM }},
-		{s.maxBy(itself, restartsMetric), func(st *status) *timeline { return &st.restarts }},
-		{s.limits(), func(st *status) *timeline { return &st.limit }},
+		{func(s selection) string { return s.maxBy(itself, lastReasonMetric, oomKilled) }, func(st *status) *timeline { return &st.lastOOM }},
+		{func(s selection) string { return s.maxBy(itself, reasonMetric, oomKilled) }, func(st *status) *timeline { return &st.nowOOM }},
+		{func(s selection) string { return s.maxBy(itself, restartsMetric) }, func(st *status) *timeline { return &st.restarts }},
+		{selection.limits, func(st *status) *timeline { return &st.limit }},
 	} {
-		if err := rd.readTimelines(ctx, q.expr, all, q.line); err != nil {
+		if err := rd.readTimelines(ctx, s, q.expr, all, q.line); err != nil {
 			return err
 		}
 	}
@@ -111,13 +111,13 @@ func (rd *reading) readBefore(ctx context.Context, s selection) (map[Container]*
 		return "last_over_time(" + selector + "[" + promDuration(beforeRange) + "])"
 	}
 	for _, q := range []struct {
-		expr string
+		expr func(selection) string
 		line func(*status) *timeline
 	}{
-		{s.maxBy(last, restartsMetric), func(st *status) *timeline { return &st.restarts }},
-		{s.maxBy(last, reasonMetric, oomKilled), func(st *status) *timeline { return &st.nowOOM }},
+		{func(s selection) string { return s.maxBy(last, restartsMetric) }, func(st *status) *timeline { return &st.restarts }},
+		{func(s selection) string { return s.maxBy(last, reasonMetric, oomKilled) }, func(st *status) *timeline { return &st.nowOOM }},
 	} {
-		values, err := rd.readVector(ctx, q.expr, rd.window.Start())
+		values, err := rd.readVector(ctx, s, q.expr, rd.window.Start())
 		if err != nil {
 			return nil, err
 		}
@@ -139,8 +139,8 @@ func (s selection) limits() string {
 	}, " or ")
 }
 
-func (rd *reading) readTimelines(ctx context.Context, expr string, all map[Container]*status, line func(*status) *timeline) error {
-	return rd.readGrid(ctx, expr, func(c Container, points []int, values []float64) {
+func (rd *reading) readTimelines(ctx context.Context, s selection, expr func(selection) string, all map[Container]*status, line func(*status) *timeline) error {
+	return rd.ask(ctx, rd.onGrid(s, expr), func(c Container, points []int, values []float64) {
 		if all[c] == nil {
 			all[c] = &status{}
 		}

@@ -45,21 +45,21 @@ type matrixData struct {
 func (c *client) doMatrix(ctx context.Context, req *http.Request, into *matrixAnswer) (*http.Response, []byte, error) {
 	resp, err := c.http.Do(req.WithContext(ctx))
 	if err != nil {
-		return nil, nil, c.transportError(ctx, err)
+		return nil, nil, c.transportError(ctx, err, false)
 	}
 	defer func() { _ = resp.Body.Close() }() // it was only read
 	head := &headReader{r: resp.Body}
 	if resp.StatusCode/100 != 2 {
 		_, err := io.Copy(io.Discard, io.LimitReader(head, headBytes))
 		if err != nil && len(head.head) == 0 {
-			return resp, nil, c.transportError(ctx, err)
+			return resp, nil, c.transportError(ctx, err, true)
 		}
 		return resp, nil, c.refusal(resp, head.head)
 	}
 	answer, err := decodeMatrix(head)
 	switch {
 	case head.err != nil:
-		return resp, nil, c.transportError(ctx, head.err)
+		return resp, nil, c.transportError(ctx, head.err, true)
 	case !answer.isAnswer():
 		return resp, nil, c.refusal(resp, head.head)
 	case err != nil:

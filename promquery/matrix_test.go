@@ -8,6 +8,8 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -118,9 +120,55 @@ func TestQueryRangeErrors(t *testing.T) {
 	}
 }
 
+// realAnswers are those of servers that were really run, by file: each a matrix, one of infinities and an error.
+func realAnswers(t testing.TB) map[string]string {
+	t.Helper()
+	files, err := filepath.Glob("testdata/answers/*.json")
+	if err != nil || len(files) != 12 {
+		t.Fatalf("%v: %q, want 12 files", err, files)
+	}
+	out := map[string]string{}
+	for _, f := range files {
+		body, err := os.ReadFile(f)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out[f] = string(body)
+	}
+	return out
+}
+
+// What servers really answer is decoded as client_golang does, and cut anywhere it is an error.
+func TestRealAnswers(t *testing.T) {
+	for name, body := range realAnswers(t) {
+		body = strings.TrimSpace(body)
+		got, err := decodeMatrix(strings.NewReader(body))
+		if err != nil {
+			t.Errorf("%s: %v", name, err)
+			continue
+		}
+		if strings.HasSuffix(name, "-error.json") != (got.Status == "error") {
+			t.Errorf("%s has status %s: %s", name, got.Status, got.Error)
+		}
+		if want, _, err := theirs(body); err == nil {
+			if diff := cmp.Diff(want, got.matrix, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s (-want +got):\n%s", name, diff)
+			}
+		}
+		for n := range body {
+			if _, err := decodeMatrix(strings.NewReader(body[:n])); err == nil {
+				t.Errorf("%s, cut after %d of %d bytes: no error", name, n, len(body))
+			}
+		}
+	}
+}
+
 // Whatever bytes come, decoding ends; what both can decode, they decode alike.
 func FuzzDecodeMatrix(f *testing.F) {
 	for _, body := range answers() {
+		f.Add(body)
+	}
+	for _, body := range realAnswers(f) {
 		f.Add(body)
 	}
 	f.Fuzz(func(t *testing.T, body string) {

@@ -5,7 +5,6 @@ import (
 	"math"
 	"time"
 
-	v1 "github.com/prometheus/client_golang/api/prometheus/v1"
 	"github.com/prometheus/common/model"
 
 	"github.com/rightsize/rightsize/recommender"
@@ -43,38 +42,29 @@ func (rd *reading) readPeakRemainder(ctx context.Context, s selection, note note
 		return nil
 	}
 	at := rd.window.Start().Add(rest)
-	value, err := rd.reader.query(ctx, &rd.log, peakExpr(s, rest), at)
-	if err != nil {
+	return rd.each(ctx, s, func(s selection) error {
+		value, err := rd.reader.query(ctx, &rd.log, peakExpr(s, rest), at)
+		if err != nil {
+			return err
+		}
+		vector, err := asType[model.Vector](value)
+		for _, sample := range vector {
+			note(containerOf(sample.Metric), float64(sample.Value), at, rest)
+		}
 		return err
-	}
-	vector, err := asType[model.Vector](value)
-	for _, sample := range vector {
-		note(containerOf(sample.Metric), float64(sample.Value), at, rest)
-	}
-	return err
+	})
 }
 
 // readHourlyPeaks reads the hours up to the window's end.
 func (rd *reading) readHourlyPeaks(ctx context.Context, s selection, note notePeak) error {
 	hours := recommender.Window{Until: rd.window.Until, Length: rd.window.Length.Truncate(peakRange), Step: peakRange}
 	const perRequest = 7 * 24
-	for first := 1; first <= hours.Points(); first += perRequest {
-		last := min(first+perRequest-1, hours.Points())
-		rng := v1.Range{Start: hours.Time(first), End: hours.Time(last), Step: peakRange}
-		matrix, err := rd.reader.queryRange(ctx, &rd.log, peakExpr(s, peakRange), rng)
-		if err != nil {
-			return err
+	expr := func(s selection) string { return peakExpr(s, peakRange) }
+	return rd.ask(ctx, request{s, hours, rd.pointsPerRequest(s, hours, perRequest), expr}, func(c Container, points []int, values []float64) {
+		for i, k := range points {
+			note(c, values[i], hours.Time(k), peakRange)
 		}
-		err = eachContainer(matrix, grid{rng, first}, func(c Container, points []int, values []float64) {
-			for i, k := range points {
-				note(c, values[i], hours.Time(k), peakRange)
-			}
-		})
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	})
 }
 
 func peakExpr(s selection, rng time.Duration) string {

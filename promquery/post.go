@@ -22,7 +22,7 @@ func (h *HTTP) Post(ctx context.Context, path string, header http.Header, conten
 	}
 	resp, err := h.inner.http.Do(req)
 	if err != nil {
-		return nil, h.clean(ctx, h.inner.transportError(ctx, err))
+		return nil, h.clean(ctx, h.inner.transportError(ctx, err, false))
 	}
 	if resp.StatusCode/100 == 2 {
 		resp.Body = &body{resp.Body, h, ctx}
@@ -32,19 +32,20 @@ func (h *HTTP) Post(ctx context.Context, path string, header http.Header, conten
 	const most = 64 << 10
 	said, err := io.ReadAll(io.LimitReader(resp.Body, most))
 	if err != nil && len(said) == 0 {
-		return nil, h.clean(ctx, h.inner.transportError(ctx, err))
+		return nil, h.clean(ctx, h.inner.transportError(ctx, err, true))
 	}
 	return nil, h.clean(ctx, h.inner.refusal(resp, said))
 }
 
 // Refuse is the error of an answer that is no result, with what was wrong with it and what the server said in it, if
-// anything.
-func (h *HTTP) Refuse(wrong string, said []byte) error {
+// anything. other says that it is no answer of this kind at all, or none that this version
+// knows; else it is one that was not whole.
+func (h *HTTP) Refuse(wrong string, said []byte, other bool) error {
 	text := fmt.Sprintf("%s %s", h.address, wrong)
 	if s := excerpt(string(said)); s != "" {
 		text += ": " + s
 	}
-	return errors.New(h.secrets.hide(text))
+	return &BrokenError{Text: h.secrets.hide(text), Began: true, Other: other}
 }
 
 // body is an answer's, whose errors say what to do.
@@ -58,7 +59,7 @@ type body struct {
 func (b *body) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) {
-		err = b.from.clean(b.ctx, b.from.inner.transportError(b.ctx, err))
+		err = b.from.clean(b.ctx, b.from.inner.transportError(b.ctx, err, true))
 	}
 	return n, err
 }

@@ -25,6 +25,7 @@ func MetricOf(r recommender.Resource) string {
 type Index struct {
 	Containers map[string][]string // pod -> its containers with usage, sorted
 	Owners     recommender.Owners  // as kube-state-metrics recorded them; empty maps where it is not scraped
+	Series     int                 // of these containers
 	Warnings   []string            // Prometheus's own
 }
 
@@ -71,6 +72,9 @@ type Facts struct {
 	// Restarts counts those in the window. A container that kube-state-metrics said nothing of is not there.
 	Restarts   map[Container]int
 	Throttling map[Container]Periods // of those with a CPU limit
-	Queries    []string              // the PromQL that was asked, in order; of raw samples what would give them
-	Warnings   []string              // Prometheus's own
+	// Failed are the pods that even the smallest request was refused for, and why; what the rest of the facts says of
+	// them, and what was handed on, is not whole.
+	Failed   map[string]error
+	Queries  []string // the PromQL that was asked, in order; of raw samples what would give them
+	Warnings []string // Prometheus's own
 }

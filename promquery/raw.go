@@ -43,9 +43,9 @@ type RawSeries struct {
 }
 
 const (
-	// samplesPerRawRequest is about how many samples one request may return; they are held, at 16 bytes each, until
-	// the answer is known to be whole.
-	samplesPerRawRequest = 2_000_000
+	// SamplesPerRawRequest is about how many raw samples one request returns unless Reader.MaxSamples says otherwise;
+	// they are held, at 16 bytes each, until the answer is known to be whole.
+	SamplesPerRawRequest = 2_000_000
 
 	// RawInterval is the time between samples that is reckoned with before there are any: what Prometheus's operator
 	// and Helm charts scrape kubelets by, or twice as often.
@@ -53,9 +53,6 @@ const (
 
 	// unnamedContainers is how many containers a request without pod names is reckoned to have; see Unnamed.
 	unnamedContainers = 1000
-
-	// minRawSpan is the shortest time that one request is for.
-	minRawSpan = time.Hour
 
 	// lookback is how long a sample counts in PromQL: Prometheus's default of --query.lookback-delta.
 	lookback = 5 * time.Minute
@@ -177,31 +174,64 @@ func (rd *reading) eachRawSlice(ctx context.Context, s selection, metric string,
 	for from := rd.window.Start(); from.Before(rd.window.Until); {
 		to := sizes.next(from)
 		g.reset()
-		for _, f := range s.forms.list {
-			rd.log.queries.add(rd.reader.written(s.selector(f, metric, nil) + "[" + promDuration(rd.window.Length) + "]"))
-			q := RawQuery{Matchers: append([]Matcher{{model.MetricNameLabel, Equal, metric}}, s.matchers(f)...), Start: from, End: to}
-			if err := rd.reader.readRaw(ctx, q, g); err != nil {
-				return err
-			}
+		failed := len(rd.facts.Failed)
+		part, any := rd.remaining(s)
+		if !any {
+			return nil
 		}
-		sizes.learn(g.count, to.Sub(from))
+		send := func(s selection) error { return rd.gather(ctx, s, metric, from, to, g) }
+		err := send(part)
+		if smaller(err) && sizes.refused(to.Sub(from)) {
+			rd.sayRefused(err)
+			continue
+		}
+		if smaller(err) {
+			err = rd.part(ctx, part, err, send)
+		}
+		if err != nil {
+			return err
+		}
+		sizes.learn(g.count+rd.expected(metric, from, to), to.Sub(from))
+		if len(rd.facts.Failed) > failed {
+			sizes.bound = 0 // what was too big has been left out
+		}
 		emit(rawSlice{from.UnixMilli(), to.UnixMilli()}, g)
 		from = to
 	}
 	return nil
 }
 
-// readRaw gathers one request's series, all of them or an error.
+// gather gathers the series of a selection in (from, to], all of them or an error and none.
+func (rd *reading) gather(ctx context.Context, s selection, metric string, from, to time.Time, g *gathered) error {
+	before := g.mark()
+	for _, f := range s.forms.list {
+		rd.log.queries.add(rd.reader.written(s.selector(f, metric, nil) + "[" + promDuration(rd.window.Length) + "]"))
+		q := RawQuery{Matchers: append([]Matcher{{model.MetricNameLabel, Equal, metric}}, s.matchers(f)...), Start: from, End: to}
+		if err := rd.reader.readRaw(ctx, q, g); err != nil {
+			g.rewind(before)
+			return err
+		}
+	}
+	return nil
+}
+
+// readRaw gathers one request's series, all of them or an error and perhaps some.
 func (r *Reader) readRaw(ctx context.Context, q RawQuery, g *gathered) error {
-	ctx, cancel := r.deadline(ctx)
-	defer cancel()
-	return because(ctx, r.Raw.ReadRaw(ctx, q, g.add))
+	before := g.mark()
+	return r.Patiently(ctx, func(ctx context.Context) error {
+		ctx, cancel := r.deadline(ctx)
+		defer cancel()
+		g.rewind(before) // to what was there before the last try
+		return because(ctx, r.Raw.ReadRaw(ctx, q, g.add))
+	})
 }
 
 // sizes decides how much time each request is for: at first by what a batch may have, then by what there was.
 type sizes struct {
 	window recommender.Window
+	most   int           // samples of a request
 	per    time.Duration // how much time a request may be for
+	bound  time.Duration // the most that per may be; 0 is none
 }
 
 func (rd *reading) newSizes() *sizes {
@@ -212,20 +242,38 @@ func (rd *reading) newSizes() *sizes {
 	case rd.batch.Pods != nil:
 		containers = len(rd.batch.Pods) * containersPerPod
 	}
-	return &sizes{rd.window, samplesPerRawRequest / time.Duration(containers) * RawInterval}
+	most := SamplesPerRawRequest
+	if rd.reader.MaxSamples > 0 {
+		most = rd.reader.MaxSamples
+	}
+	return &sizes{window: rd.window, most: most, per: time.Duration(most) * RawInterval / time.Duration(containers)}
+}
+
+// refused halves the time of requests after one that was too big. It says whether there is less to ask for.
+func (s *sizes) refused(over time.Duration) bool {
+	least := max(leastSpan, s.window.RateWindow)
+	if over <= least {
+		return false
+	}
+	s.per = max(over/2, least)
+	s.bound = s.per
+	return true
 }
 
 // learn corrects the size by what a request returned, within a factor of eight.
 func (s *sizes) learn(samples int, over time.Duration) {
-	fits := float64(over) * samplesPerRawRequest / float64(max(samples, 1))
+	fits := float64(over) * float64(s.most) / float64(max(samples, 1))
 	fits = min(max(fits, float64(s.per)/8), 8*float64(s.per), float64(recommender.MaxWindow))
+	if s.bound > 0 {
+		fits = min(fits, float64(s.bound))
+	}
 	s.per = time.Duration(fits)
 }
 
 // next is where the slice from a time on ends: a whole number of rate windows before the window's end.
 func (s *sizes) next(from time.Time) time.Time {
 	left, unit := s.window.Until.Sub(from), s.window.RateWindow
-	after := left - max(s.per, minRawSpan, unit)
+	after := left - max(s.per, leastSpan, unit)
 	if after <= 0 {
 		return s.window.Until
 	}
@@ -254,6 +302,14 @@ type gathered struct {
 const blockSamples = 1 << 16
 
 func (g *gathered) reset() { g.lines, g.used, g.count = g.lines[:0], 0, 0 }
+
+// mark is how much has been gathered.
+type mark struct{ lines, samples int }
+
+func (g *gathered) mark() mark { return mark{len(g.lines), g.count} }
+
+// rewind forgets what was gathered since. Its memory is used again after the next reset.
+func (g *gathered) rewind(to mark) { g.lines, g.count = g.lines[:to.lines], to.samples }
 
 func (g *gathered) add(s RawSeries) error {
 	if len(s.Samples) == 0 {

@@ -28,6 +28,13 @@ type Reader struct {
 	// RequestTimeout is how long one request may take; 0 is DefaultRequestTimeout.
 	RequestTimeout time.Duration
 
+	// MaxSamples is about how many samples one request may return; 0 is SamplesPerRequest for queries, and
+	// SamplesPerRawRequest for raw samples.
+	MaxSamples int
+
+	patience patience
+	dry      *dryRun // of Expect; nil otherwise
+
 	memory sync.Pool // of *gathered
 }
 
@@ -65,7 +72,9 @@ type reading struct {
 	facts  Facts
 	log    log
 
-	stateForms forms // of kube-state-metrics' restart counts
+	stateForms forms    // of kube-state-metrics' restart counts
+	known      []string // every pod of the namespace, sorted; nil until somebody wants to know
+	refused    bool     // a request was too big
 	scratch    scratch
 }
 
@@ -179,29 +188,58 @@ func (r *Reader) query(ctx context.Context, l *log, expr string, at time.Time) (
 
 func (r *Reader) ask(ctx context.Context, l *log, expr string, do func(context.Context) (model.Value, v1.Warnings, v1.Infos, error)) (model.Value, error) {
 	l.queries.add(r.written(expr))
-	ctx, cancel := r.deadline(ctx)
-	defer cancel()
-	value, warnings, infos, err := do(ctx)
-	l.warn(warnings, infos)
-	return value, because(ctx, err)
+	var value model.Value
+	err := r.Patiently(ctx, func(ctx context.Context) error {
+		ctx, cancel := r.deadline(ctx)
+		defer cancel()
+		got, warnings, infos, err := do(ctx)
+		l.warn(warnings, infos)
+		value = got
+		return because(ctx, err)
+	})
+	return value, err
 }
 
-// series lists the series in the window that match one of the selectors.
+// series lists the series in the window that match one of the selectors. Where that is too much for the server it asks for
+// those of each half of the window, and so on, down to an hour; some may then come twice.
 func (r *Reader) series(ctx context.Context, l *log, w recommender.Window, matches []string) ([]model.LabelSet, error) {
-	ctx, cancel := r.deadline(ctx)
-	defer cancel()
-	sets, warnings, infos, err := r.API.Series(ctx, matches, afterStart(w), w.Until)
-	l.warn(warnings, infos)
-	return sets, because(ctx, err)
+	sets, err := r.listSeries(ctx, l, w, matches)
+	if !smaller(err) || w.Length < 2*leastSpan {
+		return sets, err
+	}
+	late := w
+	late.Length = (w.Length / 2).Truncate(time.Millisecond)
+	early := w
+	early.Until, early.Length = w.Until.Add(-late.Length), w.Length-late.Length
+	if sets, err = r.series(ctx, l, early, matches); err != nil {
+		return nil, err
+	}
+	more, err := r.series(ctx, l, late, matches)
+	return append(sets, more...), err
+}
+
+func (r *Reader) listSeries(ctx context.Context, l *log, w recommender.Window, matches []string, opts ...v1.Option) ([]model.LabelSet, error) {
+	var sets []model.LabelSet
+	err := r.Patiently(ctx, func(ctx context.Context) error {
+		ctx, cancel := r.deadline(ctx)
+		defer cancel()
+		got, warnings, infos, err := r.API.Series(ctx, matches, afterStart(w), w.Until, opts...)
+		l.warn(warnings, infos)
+		sets = got
+		return because(ctx, err)
+	})
+	return sets, err
 }
 
 // anySeries says whether any series in the window matches. It asks for one, and drops the warning that there
 // are more; a server that does not know limits (Prometheus before 2.51) sends all.
 func (r *Reader) anySeries(ctx context.Context, w recommender.Window, matches []string) (bool, error) {
-	ctx, cancel := r.deadline(ctx)
-	defer cancel()
-	sets, _, _, err := r.API.Series(ctx, matches, afterStart(w), w.Until, v1.WithLimit(1))
-	return len(sets) > 0, because(ctx, err)
+	var dropped log
+	sets, err := r.listSeries(ctx, &dropped, w, matches, v1.WithLimit(1))
+	if smaller(err) { // of a server that does not know limits
+		sets, err = r.series(ctx, &dropped, w, matches)
+	}
+	return len(sets) > 0, err
 }
 
 // afterStart is the first millisecond inside the window, whose left end is open.
@@ -236,7 +274,7 @@ func because(ctx context.Context, err error) error {
 	if cause := context.Cause(ctx); errors.As(cause, &slow) {
 		return slow
 	}
-	return ctx.Err()
+	return ended(ctx)
 }
 
 // asType is the value as the type that the query should have.

@@ -37,7 +37,8 @@ func (rd *reading) readRuns(ctx context.Context, short map[Container]bool) error
 		pods = append(pods, c.Pod)
 	}
 	for _, group := range chunk(slices.Compact(pods), runPodsPerRequest) {
-		if err := rd.readRunGroup(ctx, selection{rd.batch.Namespace, group, rd.forms}); err != nil {
+		s := selection{rd.batch.Namespace, group, rd.forms}
+		if err := rd.each(ctx, s, func(s selection) error { return rd.readRunGroup(ctx, s) }); err != nil {
 			return err
 		}
 	}

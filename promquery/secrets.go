@@ -170,3 +170,13 @@ func (s *secrets) hide(text string) string {
 // excerpt is the beginning of what a server said, on one line, without secrets: hidden first, since half of one
 // would not be known.
 func (s *secrets) excerpt(text string) string { return excerpt(s.hide(text)) }
+
+// ends are the beginning and the end of an error's text: some begin with the whole query, and what is wrong with it comes last.
+func (s *secrets) ends(text string) string {
+	text = s.hide(text)
+	if len(text) <= excerptBytes {
+		return excerpt(text)
+	}
+	rest := text[max(excerptBytes, len(text)-excerptBytes):]
+	return excerpt(text) + " " + excerpt(strings.ToValidUTF8(rest, ""))
+}

@@ -26,7 +26,7 @@ func TestSizes(t *testing.T) {
 		"one rate window": {recommender.Window{Length: time.Hour, RateWindow: time.Hour}, 100_000, 100_000_000, 1, 1},
 	} {
 		c.window.Until = time.Date(2026, 1, 8, 0, 0, 0, 0, time.UTC)
-		rd := &reading{window: c.window, batch: Batch{Containers: c.containers}}
+		rd := &reading{reader: &Reader{}, window: c.window, batch: Batch{Containers: c.containers}}
 		s, n := rd.newSizes(), 0
 		for from := c.window.Start(); from.Before(c.window.Until); n++ {
 			to := s.next(from)

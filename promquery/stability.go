@@ -34,11 +34,11 @@ type Periods struct{ Total, Throttled float64 }
 // metrics are not scraped, it costs one query with an empty answer for each week of the window.
 func (rd *reading) readThrottling(ctx context.Context, s selection) error {
 	return rd.eachSpan(func(length time.Duration, at time.Time) error {
-		total, err := rd.readVector(ctx, increases(s, periodsMetric, length), at)
+		total, err := rd.readVector(ctx, s, increases(periodsMetric, length), at)
 		if err != nil || len(total) == 0 {
 			return err
 		}
-		throttled, err := rd.readVector(ctx, increases(s, throttledMetric, length), at)
+		throttled, err := rd.readVector(ctx, s, increases(throttledMetric, length), at)
 		for c, n := range total {
 			p := rd.facts.Throttling[c]
 			rd.facts.Throttling[c] = Periods{p.Total + math.Round(n), p.Throttled + math.Round(min(throttled[c], n))}
@@ -50,10 +50,11 @@ func (rd *reading) readThrottling(ctx context.Context, s selection) error {
 // increases is an expression of how much a counter rose in a range. A container that was restarted has a cgroup,
 // and often a series, for each of its lives: these are added up, and then the highest of the jobs that scrape
 // them is taken.
-func increases(s selection, metric string, length time.Duration) string {
-	return s.maxBy(func(selector string) string {
+func increases(metric string, length time.Duration) func(selection) string {
+	increase := func(selector string) string {
 		return "sum without (id, name, image) (increase(" + selector + "[" + promDuration(length) + "]))"
-	}, metric)
+	}
+	return func(s selection) string { return s.maxBy(increase, metric) }
 }
 
 // readRestarts counts the restarts of each container that kube-state-metrics shows, 0 included. It looks for
@@ -61,9 +62,8 @@ func increases(s selection, metric string, length time.Duration) string {
 func (rd *reading) readRestarts(ctx context.Context, s selection) error {
 	s.forms = rd.stateForms
 	return rd.eachSpan(func(length time.Duration, at time.Time) error {
-		changed, err := rd.readVector(ctx, s.maxBy(func(selector string) string {
-			return "changes(" + selector + "[" + promDuration(length) + "])"
-		}, restartsMetric), at)
+		changes := func(selector string) string { return "changes(" + selector + "[" + promDuration(length) + "])" }
+		changed, err := rd.readVector(ctx, s, func(s selection) string { return s.maxBy(changes, restartsMetric) }, at)
 		if err != nil {
 			return err
 		}
@@ -85,9 +85,11 @@ func (rd *reading) countRestarts(ctx context.Context, s selection, pods map[stri
 	before := func(selector string) string { return selector + " offset " + promDuration(restartStep) }
 	for _, group := range chunk(slices.Sorted(maps.Keys(pods)), killPodsPerRequest) {
 		s.pods = group
-		rises := fmt.Sprintf("sum_over_time(clamp_min((%s) - (%s), 0)[%s:%s])",
-			s.maxBy(itself, restartsMetric), s.maxBy(before, restartsMetric), promDuration(length), promDuration(restartStep))
-		counts, err := rd.readVector(ctx, rises, at)
+		rises := func(s selection) string {
+			return fmt.Sprintf("sum_over_time(clamp_min((%s) - (%s), 0)[%s:%s])",
+				s.maxBy(itself, restartsMetric), s.maxBy(before, restartsMetric), promDuration(length), promDuration(restartStep))
+		}
+		counts, err := rd.readVector(ctx, s, rises, at)
 		if err != nil {
 			return err
 		}
@@ -108,21 +110,24 @@ func (rd *reading) eachSpan(do func(length time.Duration, at time.Time) error) e
 	return nil
 }
 
-// readVector evaluates an expression at one time. Of a container that came in several forms it has the highest;
-// what is not a finite number is left out.
-func (rd *reading) readVector(ctx context.Context, expr string, at time.Time) (map[Container]float64, error) {
-	value, err := rd.reader.query(ctx, &rd.log, expr, at)
-	if err != nil {
-		return nil, err
-	}
-	vector, err := asType[model.Vector](value)
-	out := make(map[Container]float64, len(vector))
-	for _, sample := range vector {
-		c, v := containerOf(sample.Metric), float64(sample.Value)
-		if old, ok := out[c]; math.IsNaN(v) || math.IsInf(v, 0) || ok && old >= v {
-			continue
+// readVector evaluates an expression of a selection at one time. Of a container that came in several forms it has the
+// highest; what is not a finite number is left out.
+func (rd *reading) readVector(ctx context.Context, s selection, expr func(selection) string, at time.Time) (map[Container]float64, error) {
+	out := map[Container]float64{}
+	err := rd.each(ctx, s, func(s selection) error {
+		value, err := rd.reader.query(ctx, &rd.log, expr(s), at)
+		if err != nil {
+			return err
 		}
-		out[c] = v
-	}
+		vector, err := asType[model.Vector](value)
+		for _, sample := range vector {
+			c, v := containerOf(sample.Metric), float64(sample.Value)
+			if old, ok := out[c]; math.IsNaN(v) || math.IsInf(v, 0) || ok && old >= v {
+				continue
+			}
+			out[c] = v
+		}
+		return err
+	})
 	return out, err
 }

@@ -22,8 +22,10 @@ const (
 	GuardOOMKilled          = "oom-killed"
 	GuardRuntimeHeap        = "runtime-heap"
 	GuardFloor              = "floor"
+	GuardCeiling            = "ceiling"
 	GuardRequestWithinLimit = "request-within-limit"
 	GuardLimitRange         = "limit-range"
+	GuardPodResources       = "pod-resources"
 )
 
 // The codes of the notes that no guard leaves.
@@ -43,9 +45,11 @@ func AllGuards() []Guard {
 		{GuardObservedPeak, "keeps a memory limit at or above the highest sample seen", observedPeak},
 		{GuardOOMKilled, "keeps a memory limit at or above 1.2 x the limit at which the container was OOM killed", oomKilled},
 		{GuardRuntimeHeap, "keeps a memory limit from dropping below what the settings of a JVM, Node.js or Go let it take", runtimeHeap},
-		{GuardFloor, "keeps every value at or above 10m of CPU and 16Mi of memory", floor},
+		{GuardFloor, "keeps every value at or above 10m of CPU and 16Mi of memory, or what --config says", floor},
+		{GuardCeiling, "keeps every value at or below what --config says, where it says so", ceiling},
 		{GuardRequestWithinLimit, "keeps a request at or below its limit, which Kubernetes insists on", requestWithinLimit},
 		{GuardLimitRange, "keeps every value within what the LimitRanges of the namespace allow", limitRange},
+		{GuardPodResources, "keeps the containers of a pod with resources of its own (spec.resources) within these", podResources},
 	}
 }
 

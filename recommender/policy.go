@@ -15,8 +15,12 @@ type Policy struct {
 	MinCoverage time.Duration         // of the window, below which too-little-data gives no advice
 	MinRuns     int                   // of a Job or CronJob, likewise
 	Floor       [NumResources]float64 // cores and bytes, below which floor lets no value go
+	Ceiling     [NumResources]float64 // cores and bytes, above which ceiling lets no value go; 0 is none
 
 	HPA HPAMode // what autoscaled does
+
+	Rule   string // of the policy file, that made the policy what it is; empty where none did
+	Exempt string // why nothing is recommended; empty where something is
 }
 
 // DefaultPolicy is P50 requests and P99 x 1.2 limits for both resources, with every guard.
@@ -36,7 +40,7 @@ func DefaultPolicy() Policy {
 }
 
 // Policies are the policies that have a name, the default first.
-func Policies() []Policy { return []Policy{DefaultPolicy()} }
+func Policies() []Policy { return []Policy{DefaultPolicy(), SafePolicy()} }
 
 // PolicyNamed is the policy of that name. The error lists the names that there are.
 func PolicyNamed(name string) (Policy, error) {
@@ -55,6 +59,9 @@ func (p Policy) Validate() error {
 	for r := range NumResources {
 		if p.Rules[r].Request.base == ruleRequest {
 			return fmt.Errorf("the %s request cannot follow itself: the rule \"request\" is for limits", r)
+		}
+		if c := p.Ceiling[r]; c > 0 && c < p.Floor[r] && p.Has(GuardCeiling) {
+			return fmt.Errorf("the %s ceiling of %s is below the floor of %s", r, r.Quantity(c), r.Quantity(p.Floor[r]))
 		}
 	}
 	if p.HPA == HPARetarget && !p.Has(GuardAutoscaled) {

@@ -8,6 +8,9 @@ import (
 // Recommend applies the policy's rules to what was seen of a container, and its guards to what the rules
 // gave, and notes what else was seen that bears on them. A resource without samples gets no advice, whatever its rules.
 func Recommend(c Container, h History, p Policy) Recommendation {
+	if p.Exempt != "" {
+		return exempt(c, h, p)
+	}
 	rec := recommend(c, h, p)
 	if p.HPA == HPARetarget && len(c.Facts.Autoscalers) > 0 {
 		p.HPA = HPAKeep
@@ -26,21 +29,41 @@ func recommend(c Container, h History, p Policy) Recommendation {
 		guard.act(&j)
 	}
 	for r := range NumResources {
+		j.noteAdmitted(r)
 		j.noteRefusal(r)
 		j.noteOutsideRange(r)
 		j.noteResizers(r)
+		j.notePlace(r)
 	}
 	j.noteHeapFollows()
 	for _, o := range observations() {
 		o.look(&j)
 	}
+	return j.recommendation()
+}
+
+// recommendation is what the judgement came to, with what it rests on.
+func (j *judgement) recommendation() Recommendation {
+	h := j.history
 	rec := Recommendation{
-		Container: c, Advice: j.advice, OOMKills: h.OOMKills, Runs: h.Runs, Restarts: h.Restarts, Throttling: h.Throttling,
+		Container: j.container, Advice: j.advice, OOMKills: h.OOMKills, Runs: h.Runs, Restarts: h.Restarts, Throttling: h.Throttling,
 	}
 	for r := range NumResources {
 		rec.Evidence[r] = h.Usage[r].summarize()
 	}
 	return rec
+}
+
+// NoteExempt says why a container is left alone.
+const NoteExempt = "exempt"
+
+// exempt leaves the container alone: what was seen of it is shown, and nothing is made of it.
+func exempt(c Container, h History, p Policy) Recommendation {
+	j := judgement{container: c, history: h, policy: p}
+	for r := range NumResources {
+		j.note(r, NoteExempt, "left alone by the rule %s: %s", p.Rule, p.Exempt)
+	}
+	return j.recommendation()
 }
 
 func (j *judgement) applyRules(r Resource) {
@@ -57,6 +80,15 @@ func (j *judgement) applyRules(r Resource) {
 	}
 	j.advice[r].Formula = j.policy.Rules[r].formula(r, u, j.container.Spec[r])
 	j.advice[r].Bounds = j.advice[r].Formula
+}
+
+// NoteAdmitted says that what is declared now may be something else.
+const NoteAdmitted = "as-admitted"
+
+func (j *judgement) noteAdmitted(r Resource) {
+	if why := j.container.Admitted[r]; why != "" {
+		j.note(r, NoteAdmitted, "as admitted, not as declared: %s", why)
+	}
 }
 
 // noteRefusal marks what Kubernetes would refuse, where no guard has put it right.

@@ -142,6 +142,17 @@ type Container struct {
 	// DaemonSet in a manifest).
 	Replicas int
 
+	// Pod is what spec.resources of its pods declares for all their containers together; no advice where that is nothing.
+	Pod [NumResources]Bounds
+
+	Owner    string                // the operator's object that manages its workload: "PostgresCluster db"; empty where none does
+	Injected bool                  // it is put into the pods as they are made, and is not in their template
+	SizedBy  [NumResources]SizedBy // how one that is injected can be sized, where that is known
+
+	// Admitted says of each resource how it shows that Spec is what was admitted and perhaps not what is declared;
+	// empty where it is what is declared.
+	Admitted [NumResources]string
+
 	Facts Facts // what is declared around it
 	Heap  Heap  // of the runtime in it, where the template sets it
 }
@@ -234,6 +245,8 @@ type Usage struct {
 	Pods    int           // pods with at least one sample
 	Running int           // pods with a sample at the window's last point
 	Peak    Peak          // over every raw sample for memory, over the grid for CPU
+
+	Recent *Recent // nil where no rule asks for it, and of runs
 }
 
 // Add pools values, dropping what is not finite. Call Sort when all are there.

@@ -97,7 +97,7 @@ func (t Template) newShare(a Autoscaler) (to int, why string) {
 		if !declared || !stays || was == 0 || is == 0 {
 			return 0, fmt.Sprintf("container %s has no request of %s, without which it does not scale", c.ID.Container, a.Resource)
 		}
-		if rec := t.advisedOf(c); rec != nil && rec.refusedBefore(a.Resource) {
+		if rec := t.advisedOf(c); rec != nil && !c.Injected && rec.refusedBefore(a.Resource) {
 			return 0, fmt.Sprintf("Kubernetes would refuse what is recommended for container %s", c.ID.Container)
 		}
 		old, requested, limited, bounded = old+was, requested+is, limited+limit, bounded && has
@@ -105,6 +105,8 @@ func (t Template) newShare(a Autoscaler) (to int, why string) {
 	exact := float64(a.Percent) * old / requested
 	share := math.Round(exact)
 	switch point := share / 100 * requested; {
+	case t.Containers[0].Pod[a.Resource].Request.isSet():
+		return 0, "it scales on what the pod requests as a whole (spec.resources)"
 	case a.Target.Path == "":
 		return 0, "where its target is declared is not known"
 	case math.Abs(share-exact) > maxRounding*exact || share < 1 || share > math.MaxInt32:
@@ -118,7 +120,7 @@ func (t Template) newShare(a Autoscaler) (to int, why string) {
 // refusedBefore says that no patch will be made of the advice, since its pods would be refused.
 func (rec *Recommendation) refusedBefore(r Resource) bool {
 	return slices.ContainsFunc(rec.Advice[r].Notes, func(n Note) bool {
-		return n.Code == NoteRequestAboveLimit || n.Code == NoteOutsideLimitRange
+		return n.Code == NoteRequestAboveLimit || n.Code == NoteOutsideLimitRange || n.Code == NoteOutsidePodResources
 	}) || len(rec.missing(r)) > 0
 }
 
@@ -141,7 +143,7 @@ func (t Template) retarget(a Autoscaler, to int) Retarget {
 	id := t.Containers[0].ID
 	out := Retarget{Namespace: id.Namespace, Kind: id.Kind, Workload: id.Workload, Autoscaler: a, To: to}
 	for _, c := range t.under(a) {
-		if rec := t.advisedOf(c); rec != nil && rec.inForce(a.Resource).Request != rec.Spec[a.Resource].Request {
+		if rec := t.advisedOf(c); rec != nil && !c.Injected && rec.inForce(a.Resource).Request != rec.Spec[a.Resource].Request {
 			out.Containers = append(out.Containers, c.ID.Container)
 		}
 	}

@@ -10,8 +10,9 @@ import (
 // Rule turns a Usage into one value. The zero Rule keeps what is declared.
 type Rule struct {
 	base    ruleBase
-	percent float64 // of a percentile rule, 0 .. 100
-	factor  float64 // of the rules that measure; never 0
+	percent float64  // of a percentile rule, 0 .. 100
+	factor  float64  // of the rules that measure; never 0
+	of      *[2]Rule // of the rule that gives the lower of two
 }
 
 type ruleBase uint8
@@ -23,15 +24,17 @@ const (
 	ruleMean
 	ruleMax
 	rulePercentile
+	ruleRecent // a percentile of what was used of late
+	ruleLeast
 )
 
 // RuleSyntax is what ParseRule takes, for messages and help.
-const RuleSyntax = "p0 to p100, max or mean, each with an optional *FACTOR (p99*1.2); none, keep, or for a limit request"
+const RuleSyntax = "p0 to p100, recent0 to recent100, max or mean, each with an optional *FACTOR (p99*1.2), or min(RULE,RULE) of two of these; none, keep, or for a limit request"
 
 // maxFactor is far beyond use; it keeps amounts finite.
 const maxFactor = 1000
 
-// ParseRule reads a rule: "p50", "p99.5*1.2", "max*1.15", "mean", "none", "keep" or "request".
+// ParseRule reads a rule: "p50", "p99.5*1.2", "recent90", "max*1.15", "mean", "min(max*1.15,p99*2)", "none", "keep" or "request".
 // Its errors name the text and what is allowed.
 func ParseRule(text string) (Rule, error) {
 	s := strings.ToLower(strings.Join(strings.Fields(text), ""))
@@ -43,6 +46,32 @@ func ParseRule(text string) (Rule, error) {
 	case "request":
 		return Rule{base: ruleRequest}, nil
 	}
+	if inner, ok := strings.CutPrefix(s, "min("); ok {
+		return parseLeast(inner)
+	}
+	return parseMeasure(s)
+}
+
+// parseLeast reads what stands behind "min(".
+func parseLeast(s string) (Rule, error) {
+	inner, closed := strings.CutSuffix(s, ")")
+	first, second, two := strings.Cut(inner, ",")
+	if !closed || !two {
+		return Rule{}, fmt.Errorf("%q is not a rule: want %s", "min("+s, RuleSyntax)
+	}
+	a, err := parseMeasure(first)
+	if err != nil {
+		return Rule{}, err
+	}
+	b, err := parseMeasure(second)
+	if err != nil {
+		return Rule{}, err
+	}
+	return least(a, b), nil
+}
+
+// parseMeasure reads a rule that measures.
+func parseMeasure(s string) (Rule, error) {
 	base, factor, scaled := strings.Cut(s, "*")
 	rule, err := parseBase(base)
 	if err != nil {
@@ -64,7 +93,12 @@ func parseBase(s string) (Rule, error) {
 	case "max":
 		return Rule{base: ruleMax, factor: 1}, nil
 	}
+	kind := rulePercentile
 	number, ok := strings.CutPrefix(s, "p")
+	if !ok {
+		kind = ruleRecent
+		number, ok = strings.CutPrefix(s, "recent")
+	}
 	if !ok {
 		return Rule{}, fmt.Errorf("%q is not a rule", s)
 	}
@@ -72,7 +106,7 @@ func parseBase(s string) (Rule, error) {
 	if err != nil || percent < 0 || percent > 100 {
 		return Rule{}, fmt.Errorf("%q is not a percentile", s)
 	}
-	return Rule{base: rulePercentile, percent: percent, factor: 1}, nil
+	return Rule{base: kind, percent: percent, factor: 1}, nil
 }
 
 // parseNumber takes plain decimals alone: ParseFloat would also take "0x1p-2", "1e3", "inf" and "+1".
@@ -99,6 +133,10 @@ func (r Rule) String() string {
 		s = "max"
 	case rulePercentile:
 		s = "p" + strconv.FormatFloat(r.percent, 'f', -1, 64)
+	case ruleRecent:
+		s = "recent" + strconv.FormatFloat(r.percent, 'f', -1, 64)
+	case ruleLeast:
+		s = "min(" + r.of[0].String() + "," + r.of[1].String() + ")"
 	}
 	if r.factor != 1 {
 		s += "*" + strconv.FormatFloat(r.factor, 'f', -1, 64)
@@ -117,9 +155,23 @@ func (r Rule) value(u Usage) Value {
 		return amount(u.highest() * r.factor)
 	case rulePercentile:
 		return amount(Quantile(r.percent/100, u.Samples) * r.factor)
+	case ruleRecent:
+		return amount(u.recent(r.percent) * r.factor)
+	case ruleLeast:
+		return lesser(r.of[0].value(u), r.of[1].value(u))
 	default:
 		return NoAdvice()
 	}
+}
+
+// lesser is the lower of two amounts, and no advice where one is none.
+func lesser(a, b Value) Value {
+	x, ok := a.Amount()
+	y, both := b.Amount()
+	if !ok || !both {
+		return NoAdvice()
+	}
+	return Set(min(x, y))
 }
 
 // amount is x where it is a possible request or limit, and no advice where it is not a number.

@@ -76,7 +76,7 @@ func (t Template) init() (all []sized) {
 // bounds are what the template declares of the container, or would.
 func (t Template) bounds(c Container, after bool) [NumResources]Bounds {
 	i := slices.IndexFunc(t.Advised, func(r *Recommendation) bool { return r.ID == c.ID })
-	if !after || i < 0 {
+	if !after || i < 0 || c.Injected { // no patch of the template changes what is injected
 		return c.Spec
 	}
 	b := c.Spec
@@ -99,8 +99,11 @@ func (c Container) admitted(declared [NumResources]Bounds) (b sized) {
 // changes says that the resource's request or limit is to be another one.
 func (rec *Recommendation) changes(r Resource) bool { return rec.inForce(r) != rec.Spec[r] }
 
+// note leaves a note, once: a container may stand in several templates of one owner.
 func (rec *Recommendation) note(r Resource, code, format string, args ...any) {
-	rec.Advice[r].Notes = append(rec.Advice[r].Notes, Note{code, fmt.Sprintf(format, args...)})
+	if n := (Note{code, fmt.Sprintf(format, args...)}); !slices.Contains(rec.Advice[r].Notes, n) {
+		rec.Advice[r].Notes = append(rec.Advice[r].Notes, n)
+	}
 }
 
 // classify tells the QoS class with all containers of the pod, and marks where it changes: with memory, for whose sake
@@ -158,8 +161,11 @@ func (q QoS) meaning() string {
 }
 
 // total is what one pod counts for with the scheduler and with quotas: its containers together, or the largest of its
-// init containers. One that has no value counts as none.
+// init containers. One that has no value counts as none, and what the pod declares as a whole counts instead of all.
 func (t Template) total(r Resource, side side, after bool) float64 {
+	if pod, ok := t.whole(r, side); ok {
+		return pod
+	}
 	var sum, first float64
 	for _, c := range t.containers(after) {
 		x, _ := side.of(c[r]).Amount()

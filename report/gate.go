@@ -61,7 +61,7 @@ type Trip struct {
 
 // Judge judges every item of the report, whatever part of them the view shows; but a resource that it hides is
 // not looked at. What could not be read is an error of its own and trips nothing but no-limits, which needs no
-// usage.
+// usage. Exempt containers trip nothing.
 func (r Report) Judge(conditions []Condition) *Gate {
 	g := &Gate{Conditions: conditions}
 	for _, c := range conditions {
@@ -70,8 +70,11 @@ func (r Report) Judge(conditions []Condition) *Gate {
 			least.Share = *c.Share
 		}
 		for _, item := range r.Items {
+			if item.Exempt() {
+				continue
+			}
 			for _, res := range r.View.Resources() {
-				if why, yes := c.holds(subject{item, res, r.Policy, least}); yes {
+				if why, yes := c.holds(subject{item, res, r.PolicyOf(item), least}); yes {
 					g.Trips = append(g.Trips, Trip{c, item.ID, res, why})
 				}
 			}

@@ -44,6 +44,7 @@ const (
 	TooLittleData Status = "too-little-data"
 	NoData        Status = "no-data"
 	Failed        Status = "error"
+	Exempt        Status = "exempt" // left alone, as the policy file has it
 )
 
 // StatusOf is the status of one resource of an item.
@@ -51,6 +52,8 @@ func StatusOf(item scan.Item, r recommender.Resource) Status {
 	switch advice := item.Advice[r]; {
 	case item.Err != nil:
 		return Failed
+	case item.Exempt():
+		return Exempt
 	case item.Evidence[r].Samples == 0:
 		return NoData
 	case slices.ContainsFunc(advice.Notes, func(n recommender.Note) bool { return n.Code == recommender.GuardTooLittleData }):
@@ -143,6 +146,35 @@ func Replicas(item scan.Item) int {
 		return max(item.Evidence[recommender.CPU].Running, item.Evidence[recommender.Memory].Running)
 	}
 	return item.Replicas
+}
+
+// PolicyOf is what the item was made by.
+func (r Report) PolicyOf(item scan.Item) recommender.Policy {
+	if item.Policy != nil {
+		return *item.Policy
+	}
+	return r.Policy
+}
+
+// PolicyUse is a policy and how many containers it was for.
+type PolicyUse struct {
+	recommender.Policy
+	Containers int
+}
+
+// Policies are those that the items were made by, in the order in which they are first met; the report's own comes
+// first.
+func (r Report) Policies() []PolicyUse {
+	uses := []PolicyUse{{Policy: r.Policy}}
+	for _, item := range r.Items {
+		p := r.PolicyOf(item)
+		i := slices.IndexFunc(uses, func(u PolicyUse) bool { return u.Rule == p.Rule })
+		if i < 0 {
+			i, uses = len(uses), append(uses, PolicyUse{Policy: p})
+		}
+		uses[i].Containers++
+	}
+	return uses
 }
 
 // Options are what a format may be told.

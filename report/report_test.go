@@ -87,7 +87,7 @@ func sample() Report {
 	}
 	return New(scan.Result{
 		Items:     items,
-		Ownership: scan.Ownership{ByOwner: 12, ByName: 3, Ambiguous: 1, Unknown: 2},
+		Ownership: scan.Ownership{ByOwner: 12, ByObject: 4, ByName: 3, Ambiguous: 1, Unknown: 2},
 		Queries:   []string{`max by (namespace, pod, container) (container_memory_working_set_bytes{namespace="shop",container!="",container!="POD"})`},
 		Warnings:  []string{"container istio-proxy ran in pods of shop/deployment/web, whose template does not declare it: not reported"},
 	}, Source{Kind: "prometheus", Address: "http://prometheus:9090", Read: "query_range"}, week(), policy)

@@ -266,8 +266,11 @@ func (t table) summary(b *strings.Builder) {
 	fmt.Fprintf(b, "From usage of %s to %s UTC (%s) by %s, policy %s: %s\n",
 		t.Window.Start().Format(minute), t.Window.Until.Format(minute), recommender.ShortDuration(t.Window.Length),
 		t.Source.Read, t.Policy.Name, policyText(t.Policy))
+	for _, use := range t.Policies()[1:] {
+		fmt.Fprintf(b, "Rule %s, %s: %s\n", use.Rule, recommender.Count(use.Containers, "container"), recommender.Printable(policyText(use.Policy)))
+	}
 	o := t.Ownership
-	fmt.Fprintf(b, "Pods with usage: %d known by their owner, %d by their name, %d ambiguous, %d of nothing declared\n", o.ByOwner, o.ByName, o.Ambiguous, o.Unknown)
+	fmt.Fprintf(b, "Pods with usage: %d known by their recorded owner, %d by the cluster's objects, %d by their name, %d ambiguous, %d of nothing declared\n", o.ByOwner, o.ByObject, o.ByName, o.Ambiguous, o.Unknown)
 }
 
 func total(r recommender.Resource, t Total) string {
@@ -296,13 +299,24 @@ func totalAmount(r recommender.Resource, x float64) string {
 	return r.Approximate(x)
 }
 
-// policyText is "requests p50, limits p99*1.2", by resource where they differ.
+// policyText is "requests p50, limits p99*1.2", by resource where they differ, with what else is not as it always is.
 func policyText(p recommender.Policy) string {
+	if p.Exempt != "" {
+		return "left alone: " + p.Exempt
+	}
 	cpu, memory := p.Rules[recommender.CPU], p.Rules[recommender.Memory]
 	text := func(rs recommender.Rules) string { return fmt.Sprintf("requests %s, limits %s", rs.Request, rs.Limit) }
 	s := text(cpu)
 	if cpu != memory {
 		s = "cpu " + s + "; memory " + text(memory)
+	}
+	for _, r := range []recommender.Resource{recommender.CPU, recommender.Memory} {
+		if x := p.Floor[r]; x != recommender.DefaultPolicy().Floor[r] {
+			s += fmt.Sprintf("; %s floor %s", r, r.Quantity(x))
+		}
+		if x := p.Ceiling[r]; x > 0 {
+			s += fmt.Sprintf("; %s ceiling %s", r, r.Quantity(x))
+		}
 	}
 	if len(p.Guards) == 0 {
 		return s + "; no guards"

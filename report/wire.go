@@ -20,6 +20,7 @@ type wireReport struct {
 	Source        wireSource           `json:"source"`
 	Window        wireWindow           `json:"window"`
 	Policy        wirePolicy           `json:"policy"`
+	Rules         []wireRule           `json:"policyRules,omitempty"` // of the policy file, that hold for some container
 	Ownership     wireOwnership        `json:"ownership"`
 	Totals        map[string]wireTotal `json:"totals"`
 	Selection     wireSelection        `json:"selection"`
@@ -50,6 +51,17 @@ type wirePolicy struct {
 	Rules       map[string]wireRules `json:"rules"`
 	Guards      []string             `json:"guards"`
 	MinCoverage string               `json:"minCoverage"`
+	MinRuns     int                  `json:"minRuns"`
+	Floor       map[string]string    `json:"floor"`
+	Ceiling     map[string]string    `json:"ceiling,omitempty"`
+}
+
+// wireRule is a rule of the policy file, and how many containers it holds for. What is exempt has no policy.
+type wireRule struct {
+	Name       string      `json:"name"`
+	Containers int         `json:"containers"`
+	Exempt     string      `json:"exempt,omitempty"` // why they are left alone
+	Policy     *wirePolicy `json:"policy,omitempty"`
 }
 
 type wireRules struct {
@@ -59,6 +71,7 @@ type wireRules struct {
 
 type wireOwnership struct {
 	ByOwner   int `json:"byOwner"`
+	ByObject  int `json:"byObject"`
 	ByName    int `json:"byName"`
 	Ambiguous int `json:"ambiguous"`
 	Unknown   int `json:"unknown"`
@@ -84,6 +97,7 @@ type wireContainer struct {
 	Resources map[string]wireResource `json:"resources"`
 	Restarts  *int                    `json:"restarts,omitempty"` // absent where nobody counted
 	QoS       *wireQoS                `json:"qos,omitempty"`      // absent where it is not known
+	Rule      string                  `json:"policyRule,omitempty"`
 }
 
 // wireQoS is the QoS class of the container's pods.
@@ -201,6 +215,7 @@ func toWire(r Report) wireReport {
 			Step: recommender.ShortDuration(r.Window.Step), RateWindow: recommender.ShortDuration(r.Window.RateWindow),
 		},
 		Policy:     policyToWire(r.Policy),
+		Rules:      rulesToWire(r),
 		Ownership:  wireOwnership(r.Ownership),
 		Totals:     make(map[string]wireTotal),
 		Selection:  selectionToWire(r),
@@ -233,13 +248,30 @@ func orEmpty[T any](list []T) []T {
 func policyToWire(p recommender.Policy) wirePolicy {
 	out := wirePolicy{
 		Name: p.Name, Rules: make(map[string]wireRules), Guards: []string{},
-		MinCoverage: recommender.ShortDuration(p.MinCoverage),
+		MinCoverage: recommender.ShortDuration(p.MinCoverage), MinRuns: p.MinRuns,
+		Floor: make(map[string]string), Ceiling: make(map[string]string),
 	}
-	for r, rules := range p.Rules {
-		out.Rules[recommender.Resource(r).String()] = wireRules{rules.Request.String(), rules.Limit.String()}
+	for r := range recommender.NumResources {
+		out.Rules[r.String()] = wireRules{p.Rules[r].Request.String(), p.Rules[r].Limit.String()}
+		out.Floor[r.String()] = r.Quantity(p.Floor[r])
+		if p.Ceiling[r] > 0 {
+			out.Ceiling[r.String()] = r.Quantity(p.Ceiling[r])
+		}
 	}
 	for _, g := range p.Guards {
 		out.Guards = append(out.Guards, g.Name)
+	}
+	return out
+}
+
+func rulesToWire(r Report) (out []wireRule) {
+	for _, use := range r.Policies()[1:] {
+		rule := wireRule{Name: use.Rule, Containers: use.Containers, Exempt: use.Exempt}
+		if rule.Exempt == "" {
+			p := policyToWire(use.Policy)
+			rule.Policy = &p
+		}
+		out = append(out, rule)
 	}
 	return out
 }
@@ -251,6 +283,9 @@ func itemToWire(item scan.Item, report Report) wireContainer {
 	}
 	if item.Replicas != recommender.UnknownReplicas {
 		out.Replicas = &item.Replicas
+	}
+	if item.Policy != nil {
+		out.Rule = item.Policy.Rule
 	}
 	if item.QoS.Now != "" {
 		out.QoS = &wireQoS{item.QoS.Now, item.QoS.After}

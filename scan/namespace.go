@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -25,11 +26,11 @@ func (s *scanner) scanNamespace(ctx context.Context, n *namespaceScan) {
 	index, err := s.source.Index(ctx, n.name, s.plan.Window)
 	n.warnings = append(n.warnings, index.Warnings...)
 	if err != nil {
-		n.fail(n.containers, err)
+		n.fail(s.plan, n.containers, err)
 		s.stepDone(n.name)
 		return
 	}
-	p := sortOut(index, s.plan.Declared[n.name])
+	p := sortOut(index, s.plan.Declared[n.name], s.plan.Owners[n.name])
 	n.ownership = p.counts
 	n.warnings = append(n.warnings, p.warnings(n.name)...)
 
@@ -42,12 +43,12 @@ func (s *scanner) scanNamespace(ctx context.Context, n *namespaceScan) {
 	}
 }
 
-func sortOut(index promquery.Index, declared []workload.Workload) *pods {
+func sortOut(index promquery.Index, declared []workload.Workload, live recommender.Owners) *pods {
 	p := &pods{
 		index: index, declared: make(map[key]bool),
 		owned: make(map[workload.Ref][]string), match: make(map[string]workload.Match, len(index.Containers)),
 	}
-	resolver := workload.NewResolver(declared, index.Owners)
+	resolver := workload.NewResolver(declared, index.Owners, live)
 	isDeclared := make(map[workload.Ref]bool, len(declared))
 	for _, w := range declared {
 		isDeclared[w.Ref] = true
@@ -63,6 +64,8 @@ func sortOut(index promquery.Index, declared []workload.Workload) *pods {
 			p.counts.Unknown++
 		case m.Way == workload.ByOwner:
 			p.counts.ByOwner++
+		case m.Way == workload.ByObject:
+			p.counts.ByObject++
 		default:
 			p.counts.ByName++
 		}
@@ -163,26 +166,66 @@ func (b batch) selection(namespace string, p *pods, w recommender.Window, runs m
 	return sel
 }
 
-func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b batch) {
+// runs says which of the batch's workloads run to completion.
+func (b batch) runs() map[workload.Ref]bool {
 	runs := make(map[workload.Ref]bool)
 	for _, c := range b.containers {
 		runs[ref(c.ID)] = c.RunsToCompletion()
 	}
+	return runs
+}
+
+func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b batch) {
+	var failed map[string]error
 	histories := newPool(s.plan.Window, b, p)
+	histories.keepsRecent = s.plan.needsRecent()
+	visit, recorded := histories.addSeries, histories.recording()
+	if s.plan.Replay != nil {
+		visit = recorded.addSeries
+	}
 	if len(b.pods) > 0 {
-		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, runs), s.plan.Window, histories.addSeries)
+		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, b.runs()), s.plan.Window, visit)
 		n.warnings = appendNew(n.warnings, facts.Warnings)
 		if err != nil {
-			n.fail(b.containers, err)
+			n.fail(s.plan, b.containers, err)
 			return
 		}
+		failed = facts.Failed
 		histories.addFacts(facts)
 		n.queries = appendNew(n.queries, facts.Queries)
 	}
 	for _, c := range b.containers {
-		rec := recommender.Recommend(c, histories.history(c.ID), s.plan.Policy)
+		if err := p.failure(c, failed); err != nil {
+			n.fail(s.plan, []recommender.Container{c}, err)
+			continue
+		}
+		own := s.plan.Policies[c.ID]
+		rec := recommender.Recommend(c, histories.history(c.ID), *cmp.Or(own, &s.plan.Policy))
+		s.replay(recorded, c, rec.OOMKills)
 		s.explainGaps(ctx, &rec, p)
-		n.items[c.ID] = Item{Recommendation: rec}
+		n.items[c.ID] = Item{Recommendation: rec, Policy: own}
 	}
 	n.warnings = appendNew(n.warnings, histories.undeclared())
+}
+
+// failure is why a container cannot be recommended for: one of its pods could not be read, and percentiles of the others
+// would be another workload's.
+func (p *pods) failure(c recommender.Container, failed map[string]error) error {
+	var first error
+	more := 0
+	for _, pod := range p.owned[ref(c.ID)] {
+		err := failed[pod]
+		if err == nil || !slices.Contains(p.index.Containers[pod], c.ID.Container) {
+			continue
+		}
+		if first == nil {
+			first = err
+		} else {
+			more++
+		}
+	}
+	if more > 0 {
+		return fmt.Errorf("%w (and so are %d more of its pods)", first, more)
+	}
+	return first
 }

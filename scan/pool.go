@@ -16,8 +16,11 @@ import (
 
 // pool gathers what the pods of each workload used, per container name.
 type pool struct {
-	window   recommender.Window
-	match    map[string]workload.Match
+	window recommender.Window
+	match  map[string]workload.Match
+
+	keepsRecent bool // a rule asks for it
+
 	owners   recommender.Owners
 	declared map[key]bool
 	entries  map[key]*entry                   // of the containers that are asked for
@@ -39,6 +42,7 @@ type entry struct {
 	kills      []recommender.OOMKill
 	restarts   map[string]int // by pod; those that were counted
 	throttling recommender.Throttling
+	recent     [recommender.NumResources]recommender.Recent
 }
 
 func newPool(w recommender.Window, b batch, p *pods) *pool {
@@ -105,6 +109,11 @@ func (h *pool) addSeries(s promquery.Series) {
 	u := &e.usage[s.Resource]
 	e.runs[h.match[s.Pod].Run] = true
 	h.addToPod(e.pod(s.Resource, s.Pod), s)
+	if h.keepsRecent {
+		for i, k := range s.Points {
+			e.recent[s.Resource].Add(s.Values[i], h.window.Until.Sub(h.window.Time(k)))
+		}
+	}
 	covered := s.Covered
 	if covered == nil {
 		covered = s.Points
@@ -217,6 +226,9 @@ func (h *pool) history(id recommender.ID) recommender.History {
 	}
 	for r := range recommender.NumResources {
 		u := e.usage[r]
+		if h.keepsRecent && id.Kind != "Job" && id.Kind != "CronJob" {
+			u.Recent = &e.recent[r]
+		}
 		u.Pods = len(e.pods[r])
 		out.Pods[r] = h.takePods(e, r, &u)
 		u.Covered = h.window.Step * time.Duration(ones(e.covered[r]))
@@ -249,14 +261,14 @@ func (h *pool) takePods(e *entry, r recommender.Resource, u *recommender.Usage) 
 
 func notFinite(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
 
-// generation is the ReplicaSet of a Deployment's pod, which is one for each revision of its template. Of other kinds
+// generation is the ReplicaSet of a Deployment's or Rollout's pod, which is one for each revision of its template. Of other kinds
 // nothing recorded tells the revision.
 func (h *pool) generation(pod string) string {
-	if h.match[pod].Ref.Kind != "Deployment" {
-		return ""
-	}
 	if o := h.owners.Pods[pod]; o.Kind == "ReplicaSet" {
 		return o.Name
+	}
+	if kind := h.match[pod].Ref.Kind; kind != "Deployment" && kind != "Rollout" {
+		return ""
 	}
 	if i := strings.LastIndexByte(pod, '-'); i > 0 {
 		return pod[:i]

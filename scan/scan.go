@@ -3,6 +3,7 @@ package scan
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -18,15 +19,25 @@ type Plan struct {
 	Window     recommender.Window      // aligned
 	Policy     recommender.Policy
 
+	// Policies are those of containers that have another one. Containers with the same one share it.
+	Policies map[recommender.ID]*recommender.Policy
+
 	// Declared holds, by namespace, every workload of the containers' namespaces, those that are not asked
 	// for too: api must not claim api-v2's pods.
 	Declared map[string][]workload.Workload
+
+	// Owners is who owns what now, by namespace, for what kube-state-metrics has not recorded.
+	Owners map[string]recommender.Owners
 
 	Workers      int // batches read at once; at least 1
 	PodsPerBatch int // bounds what one batch holds in memory; 0 is what samplesPerBatch allows
 
 	// SampleInterval is about the time between samples that Source reads; 0 is the window's step.
 	SampleInterval time.Duration
+
+	// Replay, where it is not nil, is handed what each container's pods used and when, one call at a time, of those that
+	// could be read.
+	Replay func(Timeline)
 }
 
 const (
@@ -37,6 +48,16 @@ const (
 	// for a whole week of 5 minutes, are 2 x 2 x 2 million samples of 8 bytes.
 	samplesPerBatch = maxPodsPerBatch * 2016
 )
+
+// needsRecent says that a rule of any policy looks at what was used of late.
+func (p Plan) needsRecent() bool {
+	for _, own := range p.Policies {
+		if own.NeedsRecent() {
+			return true
+		}
+	}
+	return p.Policy.NeedsRecent()
+}
 
 // podsPerBatch is the fewer the finer the grid is, or the closer together the samples.
 func (p Plan) podsPerBatch() int {
@@ -51,8 +72,12 @@ func (p Plan) podsPerBatch() int {
 // an error the recommendation holds what is declared and nothing else.
 type Item struct {
 	recommender.Recommendation
-	Err error
+	Policy *recommender.Policy // that it was made by, where it is not the plan's; nil where it is
+	Err    error
 }
+
+// Exempt says that the container is left alone.
+func (i Item) Exempt() bool { return i.Policy != nil && i.Policy.Exempt != "" }
 
 // Result is what Run found, in the order of the containers' IDs.
 type Result struct {
@@ -66,6 +91,7 @@ type Result struct {
 // Ownership counts the pods with usage by the way their workload was found.
 type Ownership struct {
 	ByOwner   int // by kube-state-metrics' owner series
+	ByObject  int // by the cluster's objects, as they are now
 	ByName    int // by the pod's name
 	Ambiguous int // the name fits several workloads: the pod is left out
 	Unknown   int // belongs to nothing that is declared
@@ -73,6 +99,7 @@ type Ownership struct {
 
 func (o *Ownership) add(other Ownership) {
 	o.ByOwner += other.ByOwner
+	o.ByObject += other.ByObject
 	o.ByName += other.ByName
 	o.Ambiguous += other.Ambiguous
 	o.Unknown += other.Unknown
@@ -83,7 +110,8 @@ func (o *Ownership) add(other Ownership) {
 type Progress func(done, total int, namespace string)
 
 // Run reads usage and recommends. What fails is kept with the containers that it concerns; the only error
-// returned is the context's, and then there is no result.
+// returned is that of a cancelled context, and then there is no result. What is not read when a context's deadline is over
+// has failed like anything else.
 func Run(ctx context.Context, src Source, plan Plan, progress Progress) (Result, error) {
 	s := &scanner{source: src, plan: plan, progress: progress}
 	namespaces := s.split()
@@ -103,7 +131,7 @@ func Run(ctx context.Context, src Source, plan Plan, progress Progress) (Result,
 	}
 	close(queue)
 	workers.Wait()
-	if err := ctx.Err(); err != nil {
+	if errors.Is(ctx.Err(), context.Canceled) {
 		return Result{}, fmt.Errorf("reading usage: %w", context.Cause(ctx))
 	}
 	r := s.collect(namespaces)
@@ -122,6 +150,8 @@ type scanner struct {
 	mu          sync.Mutex // guards what follows
 	progress    Progress
 	done, total int
+
+	replays sync.Mutex // held while Plan.Replay is called
 
 	alikeOnce sync.Once // the namespaces with usage are looked up when the first is found empty
 	alike     string
@@ -196,8 +226,8 @@ func (s *scanner) stepDone(namespace string) {
 }
 
 // fail keeps an error with the containers that it concerns.
-func (n *namespaceScan) fail(cs []recommender.Container, err error) {
+func (n *namespaceScan) fail(p Plan, cs []recommender.Container, err error) {
 	for _, c := range cs {
-		n.items[c.ID] = Item{Recommendation: recommender.Recommendation{Container: c}, Err: err}
+		n.items[c.ID] = Item{Recommendation: recommender.Recommendation{Container: c}, Policy: p.Policies[c.ID], Err: err}
 	}
 }

@@ -21,7 +21,7 @@ func (p Plan) together(items []Item) (retargets []recommender.Retarget) {
 		var templates []recommender.Template
 		for _, w := range p.Declared[namespace] {
 			templates = append(templates, recommender.Template{
-				Containers: w.Containers, Init: w.InitBounds, Surge: w.Surge, PodLevel: w.PodLevel, Advised: advised[w.Ref],
+				Containers: w.Containers, Init: w.InitBounds, Surge: w.Surge, PodLevel: w.PodLevel, Advised: advisedOf(w, advised[w.Ref]),
 			})
 		}
 		if p.Policy.HPA == recommender.HPARetarget {
@@ -32,4 +32,14 @@ func (p Plan) together(items []Item) (retargets []recommender.Retarget) {
 		recommender.Together(templates)
 	}
 	return retargets
+}
+
+// advisedOf are those of the workload's own containers: several objects of an operator go by its name.
+func advisedOf(w workload.Workload, all []*recommender.Recommendation) (own []*recommender.Recommendation) {
+	for _, rec := range all {
+		if slices.ContainsFunc(w.Containers, func(c recommender.Container) bool { return c.ID == rec.ID }) {
+			own = append(own, rec)
+		}
+	}
+	return own
 }

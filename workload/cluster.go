@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 
+	appsv1 "k8s.io/api/apps/v1"
+	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	apierrors "k8s.io/apimachinery/pkg/api/errors"
 	"k8s.io/apimachinery/pkg/api/meta"
@@ -13,6 +15,8 @@ import (
 	"k8s.io/apimachinery/pkg/types"
 	"k8s.io/client-go/kubernetes"
 	"k8s.io/client-go/tools/pager"
+
+	"github.com/rightsize/rightsize/recommender"
 )
 
 // pageSize is how many objects are asked for at a time, as kubectl does.
@@ -45,14 +49,11 @@ func within(namespace string) string {
 func List(ctx context.Context, client kubernetes.Interface, namespace string) (*Inventory, error) {
 	inv := &Inventory{}
 	seen := false // that a kind of controller may be listed
-	for _, k := range kinds() {
+	for _, k := range builtIn() {
 		err := inv.list(ctx, lister(client, namespace, k.name))
 		switch {
 		case apierrors.IsForbidden(err):
-			inv.Unlisted = append(inv.Unlisted, k.groupResource())
-			inv.Warnings = append(inv.Warnings, fmt.Sprintf(
-				"not allowed to list %s %s: %ss are left out; grant list on %[1]s",
-				k.groupResource(), within(namespace), k.name))
+			inv.unlisted(k, namespace)
 		case err != nil:
 			return nil, fmt.Errorf("listing %s %s: %w", k.resource, within(namespace), err)
 		case !k.mostlyOwned():
@@ -71,16 +72,55 @@ func List(ctx context.Context, client kubernetes.Interface, namespace string) (*
 	return inv, nil
 }
 
+// unlisted notes that a kind may not be listed.
+func (inv *Inventory) unlisted(k kindInfo, namespace string) {
+	inv.Unlisted = append(inv.Unlisted, k.groupResource())
+	inv.Warnings = append(inv.Warnings, fmt.Sprintf(
+		"not allowed to list %s %s: %ss are left out; grant list on %[1]s",
+		k.groupResource(), within(namespace), k.name))
+}
+
 // list reads one kind and keeps of each object only what is needed of it.
 func (inv *Inventory) list(ctx context.Context, page pager.ListPageFunc) error {
 	return eachListed(ctx, page, func(obj runtime.Object) error {
-		if w, ok := declared(obj, true); ok {
+		w, ok := declared(obj, true)
+		if ok {
 			inv.Workloads = append(inv.Workloads, w)
 		} else {
 			inv.Skipped++
 		}
+		inv.seen.take(obj, w)
+		inv.own(obj)
 		return nil
 	})
+}
+
+// own keeps whose a ReplicaSet, a Job or a pod is.
+func (inv *Inventory) own(obj runtime.Object) {
+	o, err := meta.Accessor(obj)
+	if err != nil {
+		return // eachListed has looked at it
+	}
+	if inv.Owners == nil {
+		inv.Owners = map[string]recommender.Owners{}
+	}
+	owners, ok := inv.Owners[o.GetNamespace()]
+	if !ok {
+		owners = recommender.Owners{Pods: map[string]recommender.Owner{}, ReplicaSets: map[string]recommender.Owner{}, Jobs: map[string]recommender.Owner{}}
+		inv.Owners[o.GetNamespace()] = owners
+	}
+	var whose recommender.Owner
+	if c := metav1.GetControllerOfNoCopy(o); c != nil {
+		whose = recommender.Owner{Kind: c.Kind, Name: c.Name}
+	}
+	switch obj.(type) {
+	case *appsv1.ReplicaSet:
+		owners.ReplicaSets[o.GetName()] = whose
+	case *batchv1.Job:
+		owners.Jobs[o.GetName()] = whose
+	case *corev1.Pod:
+		owners.Pods[o.GetName()] = whose
+	}
 }
 
 // eachListed visits each object once, page by page.

@@ -40,6 +40,8 @@ func declared(obj runtime.Object, live bool) (w Workload, ok bool) {
 		return w, !controlled(o)
 	case *corev1.Pod:
 		return declare("Pod", o.ObjectMeta, o.Spec, running(o.Status)), !controlled(o) && !mirror(o)
+	case *templated:
+		return o.declare(), true
 	}
 	return Workload{}, false
 }
@@ -54,12 +56,15 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 		PodLevel: spec.Resources != nil,
 	}
 	w.APIVersion = apiVersion(kind)
+	w.controller = metav1.GetControllerOf(&meta)
+	pod := podBounds(spec)
 	for _, c := range sized(spec) {
 		w.Containers = append(w.Containers, recommender.Container{
 			ID:       recommender.ID{Namespace: meta.Namespace, Kind: kind, Workload: meta.Name, Container: c.Name},
 			Spec:     bounds(c.Resources),
 			Replicas: replicas,
 			Heap:     heapOf(c),
+			Pod:      pod,
 		})
 	}
 	for _, c := range spec.InitContainers {
@@ -69,6 +74,22 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 		}
 	}
 	return w
+}
+
+// podBounds is what the pod as a whole declares, of which its containers are parts; no advice where it declares nothing.
+func podBounds(spec corev1.PodSpec) (b [recommender.NumResources]recommender.Bounds) {
+	if spec.Resources == nil {
+		return b
+	}
+	b = bounds(*spec.Resources)
+	for r := range b {
+		for _, v := range []*recommender.Value{&b[r].Request, &b[r].Limit} {
+			if v.IsUnset() {
+				*v = recommender.NoAdvice()
+			}
+		}
+	}
+	return b
 }
 
 // sized is the containers that run as long as the pod does: the regular ones, then native sidecars. Plain

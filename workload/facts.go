@@ -47,11 +47,13 @@ func (s *surroundings) attach(workloads []Workload) {
 		for i := range w.Containers {
 			c := &w.Containers[i]
 			c.Facts = recommender.Facts{
-				Ranges: s.ranges[w.Namespace], Autoscalers: s.autoscalersOf(w.Ref),
-				Quotas: s.quotas[w.Namespace], Nodes: largest,
+				Ranges: s.ranges[w.Namespace], Quotas: s.quotas[w.Namespace], Nodes: largest,
 			}
-			for _, r := range s.resizers[w.Ref] {
-				c.Facts.Resizers = append(c.Facts.Resizers, r.of(c.ID.Container))
+			for _, ref := range w.refs() {
+				c.Facts.Autoscalers = append(c.Facts.Autoscalers, s.autoscalersOf(ref)...)
+				for _, r := range s.resizers[ref] {
+					c.Facts.Resizers = append(c.Facts.Resizers, r.of(c.ID.Container))
+				}
 			}
 		}
 	}

@@ -15,6 +15,12 @@ type Inventory struct {
 	Workloads []Workload // by namespace, name and kind
 	Warnings  []string   // what could not be read or looks wrong, one line each, in the order it was met
 
+	// FromMetrics says that the workloads are those that kube-state-metrics knows pods of, in Namespaces.
+	FromMetrics bool
+
+	// Owners is who owns which ReplicaSet, Job and pod now, by namespace. Manifests do not know.
+	Owners map[string]recommender.Owners
+
 	// Hints are what is not known either, to nobody's surprise.
 	Hints []string
 
@@ -29,6 +35,8 @@ type Inventory struct {
 	// their objects, sorted. A cluster is asked instead which namespaces it has.
 	Manifests  bool
 	Namespaces []string
+
+	seen sightings // of a cluster
 }
 
 // Selector says which containers are meant. The zero Selector means all of them.
@@ -53,6 +61,8 @@ type Selection struct {
 	// Workloads holds, by namespace, every workload of each namespace that has a selected container, the
 	// ones that are not selected too: whose a pod is by its name depends on all its neighbours.
 	Workloads map[string][]Workload
+
+	Owners map[string]recommender.Owners // who owns what now, by namespace; see Inventory
 }
 
 // In is every workload of the namespace.
@@ -83,7 +93,7 @@ func (inv *Inventory) Select(s Selector) (*Selection, error) {
 	if meant, err = s.labelled(meant); err != nil {
 		return nil, err
 	}
-	sel := &Selection{Workloads: map[string][]Workload{}}
+	sel := &Selection{Workloads: map[string][]Workload{}, Owners: inv.Owners}
 	meant = filter(meant, func(w Workload) bool {
 		if s.asksFor(w) {
 			return true
@@ -108,7 +118,8 @@ func (inv *Inventory) Select(s Selector) (*Selection, error) {
 	if err := s.haveContainers(meant); err != nil {
 		return nil, err
 	}
-	slices.SortFunc(sel.Containers, func(a, b recommender.Container) int { return a.ID.Compare(b.ID) })
+	slices.SortStableFunc(sel.Containers, func(a, b recommender.Container) int { return a.ID.Compare(b.ID) })
+	sel.Containers = together(sel.Containers)
 	return sel, nil
 }
 
@@ -136,6 +147,9 @@ func (inv *Inventory) inNamespaces(names []string) ([]Workload, error) {
 		if inv.Manifests && !slices.Contains(inv.Namespaces, n) {
 			return nil, missingNamespace(n, "is not in the manifests", inv.Namespaces)
 		}
+		if inv.FromMetrics && !slices.Contains(inv.Namespaces, n) {
+			return nil, missingNamespace(n, "has no pods that kube-state-metrics knows of", inv.Namespaces)
+		}
 		in = append(in, inv.In(n)...)
 	}
 	return in, nil
@@ -148,17 +162,18 @@ func (s Selector) named(among []Workload) ([]Workload, error) {
 	}
 	wanted := map[Ref]bool{} // without the namespace
 	for _, r := range s.Refs {
-		kind, name, err := ParseRef(r)
+		ref, err := refAmong(r, among)
 		if err != nil {
 			return nil, err
 		}
-		ref := Ref{Kind: kind, Name: name}
-		if !slices.ContainsFunc(among, func(w Workload) bool { return w.anywhere() == ref }) {
+		if !slices.ContainsFunc(among, func(w Workload) bool { return w.answersTo(ref) }) {
 			return nil, s.missingWorkload(ref, among)
 		}
 		wanted[ref] = true
 	}
-	return filter(among, func(w Workload) bool { return wanted[w.anywhere()] }), nil
+	return filter(among, func(w Workload) bool {
+		return slices.ContainsFunc(w.refs(), func(r Ref) bool { return wanted[r.anywhere()] })
+	}), nil
 }
 
 // anywhere is the workload without its namespace.

@@ -89,7 +89,7 @@ func TestSelect(t *testing.T) {
 		{workload.Selector{Refs: []string{"ds/bd"}}, "daemonset/bd is not in any namespace (workloads: deployment/api, deployment/api-v2, statefulset/db)"},
 		{workload.Selector{Refs: []string{"ds/dbb"}}, "daemonset/dbb is not in any namespace; did you mean statefulset/db?"},
 		{workload.Selector{Refs: []string{"db"}}, `invalid workload "db": want KIND/NAME, such as deployment/web`},
-		{workload.Selector{Refs: []string{"svc/db"}}, `invalid workload "svc/db": unknown kind "svc": want deployment, statefulset, daemonset, cronjob, job, replicaset or pod`},
+		{workload.Selector{Refs: []string{"svc/db"}}, `invalid workload "svc/db": unknown kind "svc": want deployment, statefulset, daemonset, cronjob, job, replicaset, pod, rollout or deploymentconfig`},
 		{workload.Selector{Refs: []string{"sts/db"}, Labels: selector(t, "team=web")}, "none of the named workloads has labels team=web"},
 		{workload.Selector{Namespaces: ns, Containers: []string{"prxy"}}, `container "prxy" is in none of the selected workloads; did you mean "proxy"? (containers: app, postgres, proxy)`},
 	}

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,20 +14,48 @@ type kindInfo struct {
 	name     string // as Kubernetes spells it: StatefulSet
 	resource string // in URLs and RBAC rules: statefulsets
 	group    string // its API group; empty for the core group
+	version  string // of its API
 	short    string // kubectl's short name
 }
 
-// kinds lists every kind of workload that is sized, in the order that listings report them.
-func kinds() []kindInfo {
+// kinds lists every kind of workload that is sized by its own name, in the order that listings report them.
+func kinds() []kindInfo { return append(builtIn(), templatedKinds()...) }
+
+// builtIn are Kubernetes's own.
+func builtIn() []kindInfo {
 	return []kindInfo{
-		{"Deployment", "deployments", "apps", "deploy"},
-		{"StatefulSet", "statefulsets", "apps", "sts"},
-		{"DaemonSet", "daemonsets", "apps", "ds"},
-		{"CronJob", "cronjobs", "batch", "cj"},
-		{"Job", "jobs", "batch", "job"},
-		{"ReplicaSet", "replicasets", "apps", "rs"},
-		{"Pod", "pods", "", "po"},
+		{"Deployment", "deployments", "apps", "v1", "deploy"},
+		{"StatefulSet", "statefulsets", "apps", "v1", "sts"},
+		{"DaemonSet", "daemonsets", "apps", "v1", "ds"},
+		{"CronJob", "cronjobs", "batch", "v1", "cj"},
+		{"Job", "jobs", "batch", "v1", "job"},
+		{"ReplicaSet", "replicasets", "apps", "v1", "rs"},
+		{"Pod", "pods", "", "v1", "po"},
 	}
+}
+
+// templatedKinds are those of others that are known to keep a pod's template where a Deployment does.
+func templatedKinds() []kindInfo {
+	return []kindInfo{
+		{"Rollout", "rollouts", "argoproj.io", "v1alpha1", "ro"},
+		{"DeploymentConfig", "deploymentconfigs", "apps.openshift.io", "v1", "dc"},
+	}
+}
+
+// apiVersion is as objects of the kind have it.
+func (k kindInfo) apiVersion() string {
+	return schema.GroupVersion{Group: k.group, Version: k.version}.String()
+}
+
+// at is where the API server keeps them.
+func (k kindInfo) at() schema.GroupVersionResource {
+	return schema.GroupVersionResource{Group: k.group, Version: k.version, Resource: k.resource}
+}
+
+// isKind says that the API version and kind are those of a kind in kinds, in any version.
+func isKind(apiVersion, kind string) bool {
+	version, err := schema.ParseGroupVersion(apiVersion)
+	return err == nil && slices.ContainsFunc(kinds(), func(k kindInfo) bool { return k.name == kind && k.group == version.Group })
 }
 
 // mostlyOwned says that objects of the kind are rarely workloads: most belong to an object of another kind.
@@ -52,7 +81,8 @@ func (k kindInfo) spelled(s string) bool {
 }
 
 // ParseRef reads KIND/NAME with kubectl's spellings of the kind ("deploy/web", "StatefulSets.apps/db") and
-// returns the kind as Kubernetes spells it. The error says what is allowed.
+// returns the kind as Kubernetes spells it. The error says what is allowed; it is an *UnknownKindError where the kind is
+// none of ours, which may still be that of an owner in a cluster.
 func ParseRef(s string) (kind, name string, err error) {
 	given, name, ok := strings.Cut(s, "/")
 	if !ok || given == "" || name == "" || strings.Contains(name, "/") {
@@ -61,9 +91,27 @@ func ParseRef(s string) (kind, name string, err error) {
 	all := kinds()
 	i := slices.IndexFunc(all, func(k kindInfo) bool { return k.spelled(given) })
 	if i < 0 {
-		return "", "", fmt.Errorf("invalid workload %q: unknown kind %q: want %s", s, given, kindNames())
+		return "", "", &UnknownKindError{Arg: s, Kind: given}
 	}
 	return all[i].name, name, nil
+}
+
+// UnknownKindError says that a workload was asked for by a kind that nothing has.
+type UnknownKindError struct{ Arg, Kind string }
+
+// Error names the kinds that there are.
+func (e *UnknownKindError) Error() string {
+	return fmt.Sprintf("invalid workload %q: unknown kind %q: want %s", e.Arg, e.Kind, kindNames())
+}
+
+// CheckRef says what is wrong with a KIND/NAME as far as that can be told before anything is listed: operators' kinds
+// are known by what they own.
+func CheckRef(s string) error {
+	var unknown *UnknownKindError
+	if _, _, err := ParseRef(s); !errors.As(err, &unknown) {
+		return err
+	}
+	return nil
 }
 
 func kindNames() string {

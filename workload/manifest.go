@@ -36,6 +36,7 @@ func Load(ctx context.Context, paths []string, o Options) (*Inventory, error) {
 	}
 	slices.Sort(l.inv.Namespaces)
 	l.inv.Namespaces = slices.Compact(l.inv.Namespaces)
+	l.inv.join()
 	l.inv.sort()
 	l.around.attach(l.inv.Workloads)
 	return l.inv, nil

@@ -259,6 +259,11 @@ func newObject(h header) runtime.Object {
 	case "v1/Pod":
 		return &corev1.Pod{}
 	}
+	for _, k := range templatedKinds() {
+		if h.Kind == k.name && h.APIVersion == k.apiVersion() {
+			return &templated{}
+		}
+	}
 	return nil
 }
 
@@ -303,6 +308,9 @@ func (l *loader) workload(at place, h header, obj runtime.Object, data []byte) e
 	}
 	if err := w.locate(h, data); err != nil {
 		return at.errorf("%s: %w", ref, err)
+	}
+	if _, partly := obj.(*templated); partly {
+		unknown = inTemplate(unknown)
 	}
 	for _, u := range unknown {
 		l.inv.Warnings = append(l.inv.Warnings, at.errorf("%s: %w", ref, u).Error())

@@ -13,15 +13,18 @@ type Way uint8
 const (
 	Unknown   Way = iota // nothing that is declared could have made the pod
 	ByOwner              // recorded owners lead there all the way
+	ByObject             // the cluster's objects had to help, as they are now
 	ByName               // the pod's name, or its ReplicaSet's or Job's, had to help
 	Ambiguous            // several declared workloads could have made a pod of this name
 )
 
-// String is the way in one word: "unknown", "owner", "name" or "ambiguous".
+// String is the way in one word: "unknown", "owner", "object", "name" or "ambiguous".
 func (w Way) String() string {
 	switch w {
 	case ByOwner:
 		return "owner"
+	case ByObject:
+		return "object"
 	case ByName:
 		return "name"
 	case Ambiguous:
@@ -48,19 +51,22 @@ type Match struct {
 // Resolver knows whose the pods of one namespace are.
 type Resolver struct {
 	namespace string
-	owners    recommender.Owners
+	recorded  recommender.Owners    // in the window
+	live      recommender.Owners    // now
 	names     map[string][]Workload // by name; several kinds may share one
 
 	// beginnings is the workloads with names so long that pods' names hold only their beginning, by each
 	// beginning that can occur: see the constants in names.go.
 	beginnings map[string][]Workload
+
+	whole map[Ref]Ref // the workloads of parts
 }
 
 // NewResolver takes every workload of one namespace, the ones that are of no further interest too, and who
-// owned what in it.
-func NewResolver(workloads []Workload, owners recommender.Owners) *Resolver {
-	r := &Resolver{owners: owners, names: map[string][]Workload{}, beginnings: map[string][]Workload{}}
-	for _, w := range workloads {
+// owned what in it: as was recorded in the window, and as the cluster has it now.
+func NewResolver(workloads []Workload, recorded, live recommender.Owners) *Resolver {
+	r := &Resolver{recorded: recorded, live: live, names: map[string][]Workload{}, beginnings: map[string][]Workload{}, whole: map[Ref]Ref{}}
+	for _, w := range withParts(workloads, r.whole) {
 		r.namespace = w.Namespace
 		r.names[w.Name] = append(r.names[w.Name], w)
 		for n := shortestBeginning; n <= min(longestBase, len(w.Name)); n++ {
@@ -77,39 +83,58 @@ const shortestBeginning = longestBase - longestIndex - 2
 // guesses: a longer name beats a shorter one that could have made the pod too, and what is still open then
 // is Ambiguous.
 func (r *Resolver) Resolve(pod string) Match {
-	if o, ok := r.owners.Pods[pod]; ok {
-		return r.byOwner(pod, o)
+	if o, way := owner(pod, r.recorded.Pods, r.live.Pods); way != Unknown {
+		return r.ofWhole(r.byOwner(pod, o, way))
 	}
-	return r.byName(pod)
+	return r.ofWhole(r.byName(pod))
 }
 
-func (r *Resolver) byOwner(pod string, o recommender.Owner) Match {
+// owner is who owned an object, and how that is known; Unknown where it is not. What was recorded in the window comes
+// first, but for an object that nobody owned then and somebody does now: it was adopted.
+func owner(name string, recorded, live map[string]recommender.Owner) (recommender.Owner, Way) {
+	o, ok := recorded[name]
+	now, lives := live[name]
+	switch {
+	case lives && o.Kind == "" && now.Kind != "", lives && !ok:
+		return now, ByObject
+	case ok:
+		return o, ByOwner
+	}
+	return o, Unknown
+}
+
+// byOwner goes up from a pod whose owner is known in this way.
+func (r *Resolver) byOwner(pod string, o recommender.Owner, way Way) Match {
 	switch o.Kind {
 	case "":
-		return Match{Ref: r.ref("Pod", pod), Way: ByOwner}
+		return Match{Ref: r.ref("Pod", pod), Way: way}
 	case "ReplicaSet":
-		return r.byUpper(o, r.owners.ReplicaSets)
+		return r.byUpper(o, way, r.recorded.ReplicaSets, r.live.ReplicaSets)
 	case "Job":
-		m := r.byUpper(o, r.owners.Jobs)
+		m := r.byUpper(o, way, r.recorded.Jobs, r.live.Jobs)
 		m.Run = o.Name
 		if m.Ref.Kind == "Job" {
 			m.Run = pod
 		}
 		return m
-	default:
-		return Match{Ref: r.ref(o.Kind, o.Name), Way: ByOwner}
+	case "ReplicationController":
+		if dc, ok := configOf(r.ref(o.Kind, o.Name)); ok {
+			if w, ok := r.declared(dc.Kind, dc.Name); ok {
+				return Match{Ref: w.Ref, Way: way}
+			}
+		}
 	}
+	return Match{Ref: r.ref(o.Kind, o.Name), Way: way}
 }
 
-// byUpper goes one further up from a ReplicaSet or a Job: to its owner in upper, to itself if it has none,
-// and by its name if that is not known.
-func (r *Resolver) byUpper(o recommender.Owner, upper map[string]recommender.Owner) Match {
-	up, ok := upper[o.Name]
-	switch {
-	case ok && up.Kind != "":
-		return Match{Ref: r.ref(up.Kind, up.Name), Way: ByOwner}
-	case ok:
-		return Match{Ref: r.ref(o.Kind, o.Name), Way: ByOwner}
+// byUpper goes one further up from a ReplicaSet or a Job: to its owner, to itself if it has none, and by its name if
+// that is not known. The weaker of two ways counts.
+func (r *Resolver) byUpper(o recommender.Owner, way Way, recorded, live map[string]recommender.Owner) Match {
+	switch up, how := owner(o.Name, recorded, live); {
+	case how != Unknown && up.Kind != "":
+		return Match{Ref: r.ref(up.Kind, up.Name), Way: max(way, how)}
+	case how != Unknown:
+		return Match{Ref: r.ref(o.Kind, o.Name), Way: max(way, how)}
 	}
 	// The name is whole here, and names of one kind are unique: one that is declared under it is it, and
 	// else there is only one way to take a hash or minutes off.
@@ -117,8 +142,10 @@ func (r *Resolver) byUpper(o recommender.Owner, upper map[string]recommender.Own
 		return Match{Ref: w.Ref, Way: ByName}
 	}
 	if before, after, ok := lastDash(o.Name); ok {
-		if w, ok := r.declared("Deployment", before); ok && o.Kind == "ReplicaSet" && isHash(after) {
-			return Match{Ref: w.Ref, Way: ByName}
+		for _, w := range r.names[before] {
+			if hashes(w) && o.Kind == "ReplicaSet" && isHash(after) {
+				return Match{Ref: w.Ref, Way: ByName}
+			}
 		}
 		if w, ok := r.declared("CronJob", before); ok && o.Kind == "Job" && isMinutes(after) {
 			return Match{Ref: w.Ref, Way: ByName}
@@ -153,7 +180,7 @@ func (r *Resolver) byName(pod string) Match {
 		makers = append(makers, r.plain(base, pod)...)
 		makers = append(makers, r.indexed(base, pod)...)
 	}
-	makers = decide(makers)
+	makers = r.distinct(decide(makers))
 	switch len(makers) {
 	case 0:
 		return Match{Way: Unknown}
@@ -240,7 +267,7 @@ func (r *Resolver) owned(owner, pod string, indexed bool) []maker {
 	}
 	for _, w := range r.names[name] {
 		switch {
-		case w.Kind == "Deployment" && !indexed && isHash(tail):
+		case hashes(w) && !indexed && isHash(tail), w.Kind == "DeploymentConfig" && !indexed && isIndex(tail):
 			makers = append(makers, maker{Ref: w.Ref})
 		case w.Kind == "CronJob" && w.Indexed == indexed && isMinutes(tail):
 			makers = append(makers, maker{Ref: w.Ref, run: owner})
@@ -265,7 +292,7 @@ func (r *Resolver) cut(beginning, pod string, indexed bool) []maker {
 	var makers []maker
 	for _, w := range r.beginnings[beginning] {
 		switch {
-		case ownsItself(w, indexed), w.Kind == "Deployment" && !indexed, w.Kind == "CronJob" && w.Indexed == indexed:
+		case ownsItself(w, indexed), (hashes(w) || w.Kind == "DeploymentConfig") && !indexed, w.Kind == "CronJob" && w.Indexed == indexed:
 			makers = append(makers, maker{Ref: w.Ref, run: runOf(w, pod), cut: true})
 		}
 	}
@@ -275,7 +302,7 @@ func (r *Resolver) cut(beginning, pod string, indexed bool) []maker {
 	}
 	for _, w := range r.names[name] {
 		switch {
-		case w.Kind == "Deployment" && !indexed && startsHash(tail), w.Kind == "CronJob" && w.Indexed == indexed && startsMinutes(tail):
+		case hashes(w) && !indexed && startsHash(tail), w.Kind == "DeploymentConfig" && !indexed && (tail == "" || isIndex(tail)), w.Kind == "CronJob" && w.Indexed == indexed && startsMinutes(tail):
 			makers = append(makers, maker{Ref: w.Ref, run: runOf(w, pod), cut: true})
 		}
 	}

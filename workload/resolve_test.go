@@ -55,6 +55,12 @@ func TestResolveByName(t *testing.T) {
 		name, declared, pod, want string
 	}{
 		{"deployment", "deploy/api", "api-5d9c7b6f8-x2x4z", "deployment/api by name"},
+		{"rollout", "ro/api", "api-5d9c7b6f8-x2x4z", "rollout/api by name"},
+		{"rollout and deployment of a name", "ro/api deploy/api", "api-5d9c7b6f8-x2x4z", "ambiguous deployment/api rollout/api"},
+		{"deploymentconfig", "dc/api", "api-12-x2x4z", "deploymentconfig/api by name"},
+		{"deploymentconfig's deployer", "dc/api", "api-12-deploy", "unknown"},
+		{"no number of a deploymentconfig's", "dc/api", "api-02-x2x4z", "unknown"},
+		{"deploymentconfig cut off", "dc/" + n57, n57 + "-x2x4z", "deploymentconfig/" + n57 + " by name"},
 		{"short hash", "deploy/api", "api-4-x2x4z", "deployment/api by name"},
 		{"a dot in the name", "deploy/my.api", "my.api-5d9c7b6f8-x2x4z", "deployment/my.api by name"},
 		{"hash too long", "deploy/api", "api-55555555555-x2x4z", "unknown"},
@@ -116,7 +122,7 @@ func TestResolveByName(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			r := workload.NewResolver(workloads(t, tt.declared), recommender.Owners{})
+			r := workload.NewResolver(workloads(t, tt.declared), recommender.Owners{}, recommender.Owners{})
 			m := r.Resolve(tt.pod)
 			if got := text(m); got != tt.want {
 				t.Errorf("Resolve(%s) among %s\n got %s\nwant %s", tt.pod, tt.declared, got, tt.want)
@@ -161,7 +167,7 @@ func TestResolveByOwner(t *testing.T) {
 		},
 	}
 	declared := "deploy/api deploy/renamed sts/db cj/nightly cj/late job/declared deploy/lost rs/orphan"
-	r := workload.NewResolver(workloads(t, declared), owners)
+	r := workload.NewResolver(workloads(t, declared), owners, recommender.Owners{})
 	for pod, want := range map[string]string{
 		"api-5d9c7b6f8-x2x4z":    "deployment/renamed by owner",
 		"canary-7c4d-x2x4z":      "rollout/canary by owner",
@@ -293,6 +299,54 @@ func fits(w workload.Workload, tail []string, pod string) bool {
 	})
 }
 
+// What was recorded in the window comes before what the cluster has now, and that before names; the weakest of the ways
+// that were needed counts.
+func TestResolveByObject(t *testing.T) {
+	recorded := recommender.Owners{
+		Pods: map[string]recommender.Owner{
+			"web-5d9c7b6f8-x2x4z": {Kind: "ReplicaSet", Name: "web-5d9c7b6f8"},
+			"api-5d9c7b6f8-x2x4z": {Kind: "ReplicaSet", Name: "api-5d9c7b6f8"},
+			"adopted":             {},
+			"db-0":                {Kind: "StatefulSet", Name: "db"},
+		},
+		ReplicaSets: map[string]recommender.Owner{"web-5d9c7b6f8": {Kind: "Deployment", Name: "web"}},
+	}
+	live := recommender.Owners{
+		Pods: map[string]recommender.Owner{
+			"web-5d9c7b6f8-x2x4z":    {Kind: "ReplicaSet", Name: "other"},
+			"api-v2-5d9c7b6f8-x2x4z": {Kind: "ReplicaSet", Name: "api-v2-5d9c7b6f8"},
+			"api-6f8-x2x4z":          {Kind: "ReplicaSet", Name: "api-6f8"},
+			"by-hand-x2x4z":          {Kind: "Job", Name: "by-hand"},
+			"adopted":                {Kind: "ReplicaSet", Name: "legacy"},
+			"toolbox":                {},
+			"db-0":                   {Kind: "StatefulSet", Name: "another"},
+		},
+		ReplicaSets: map[string]recommender.Owner{
+			"api-5d9c7b6f8":    {Kind: "Deployment", Name: "api"},
+			"api-v2-5d9c7b6f8": {Kind: "Deployment", Name: "api-v2"},
+			"legacy":           {},
+		},
+		Jobs: map[string]recommender.Owner{"by-hand": {Kind: "CronJob", Name: "nightly"}},
+	}
+	r := workload.NewResolver(workloads(t, "deploy/web deploy/api deploy/api-v2 rs/legacy cj/nightly pod/toolbox sts/db"), recorded, live)
+	for pod, want := range map[string]string{
+		"web-5d9c7b6f8-x2x4z":    "deployment/web by owner",
+		"api-5d9c7b6f8-x2x4z":    "deployment/api by object", // its ReplicaSet was not recorded
+		"api-v2-5d9c7b6f8-x2x4z": "deployment/api-v2 by object",
+		"api-6f8-x2x4z":          "deployment/api by name", // its ReplicaSet is gone
+		"by-hand-x2x4z":          "cronjob/nightly by object run by-hand",
+		"adopted":                "replicaset/legacy by object",
+		"toolbox":                "pod/toolbox by object",
+		"db-0":                   "statefulset/db by owner",
+		"web-6f8-x2x4z":          "deployment/web by name",
+		"nothing":                "unknown",
+	} {
+		if got := text(r.Resolve(pod)); got != want {
+			t.Errorf("Resolve(%s) = %s, want %s", pod, got, want)
+		}
+	}
+}
+
 // hostile makes names that are beginnings and continuations of each other, and look like what is generated.
 func hostile(g generator) []workload.Workload {
 	stems := []string{"api", "a", "4", "web-5d9c7b6f8", strings.Repeat("n", 44), strings.Repeat("n", 55)}
@@ -326,7 +380,7 @@ func FuzzResolve(f *testing.F) {
 	f.Fuzz(func(t *testing.T, seed uint64, any string) {
 		g := generator{rand.New(rand.NewPCG(seed, 1))}
 		ws := hostile(g)
-		r := workload.NewResolver(ws, recommender.Owners{})
+		r := workload.NewResolver(ws, recommender.Owners{}, recommender.Owners{})
 		check(t, ws, any, r.Resolve(any))
 		for _, w := range ws {
 			pod := g.pod(w)
@@ -374,7 +428,7 @@ func check(t *testing.T, ws []workload.Workload, pod string, m workload.Match) {
 		for _, c := range m.Candidates {
 			ok = ok && able[c]
 		}
-	case workload.ByOwner:
+	case workload.ByOwner, workload.ByObject:
 	}
 	if !ok {
 		t.Errorf("Resolve(%q) = %s, but those who could have made it are %v", pod, text(m), able)
@@ -385,7 +439,7 @@ func check(t *testing.T, ws []workload.Workload, pod string, m workload.Match) {
 func TestResolveMany(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(1, 2))}
 	ws := many()
-	r := workload.NewResolver(ws, recommender.Owners{})
+	r := workload.NewResolver(ws, recommender.Owners{}, recommender.Owners{})
 	got := map[workload.Way]int{}
 	for _, w := range ws {
 		for range 15 {
@@ -413,7 +467,7 @@ func many() []workload.Workload {
 func BenchmarkResolve(b *testing.B) {
 	g := generator{rand.New(rand.NewPCG(1, 2))}
 	ws := many()
-	r := workload.NewResolver(ws, recommender.Owners{})
+	r := workload.NewResolver(ws, recommender.Owners{}, recommender.Owners{})
 	pods := make([]string, 15_000)
 	for i := range pods {
 		pods[i] = g.pod(ws[i%len(ws)])

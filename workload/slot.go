@@ -117,11 +117,11 @@ func (w *Workload) locate(h header, data []byte) error {
 	return nil
 }
 
-// apiVersion is the one that a listed kind is read in. They are all at v1.
+// apiVersion is the one that a listed kind is read in.
 func apiVersion(kind string) string {
 	for _, k := range kinds() {
-		if k.name == kind && k.group != "" {
-			return k.group + "/v1"
+		if k.name == kind {
+			return k.apiVersion()
 		}
 	}
 	return "v1"

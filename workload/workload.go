@@ -6,6 +6,8 @@ import (
 	"cmp"
 	"strings"
 
+	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
+
 	"github.com/rightsize/rightsize/recommender"
 )
 
@@ -36,9 +38,21 @@ type Workload struct {
 	PodLevel   bool                                           // spec.resources sizes the pods as a whole
 
 	APIVersion  string // of its object: apps/v1
-	Slots       []Slot // where the Containers stand in it, in their order
+	Slots       []Slot // where the Containers stand in it, in their order; none for those that it does not declare
 	Priority    string // the priority class of its pods
 	Unqualified bool   // its manifest does not name the namespace
+
+	// Parts are the objects below it whose pods are its pods: a StatefulSet of an operator's object, a Deployment that a
+	// Rollout takes its template from.
+	Parts []Ref
+
+	// Template is the object that declares the containers, and that a patch is for; zero where that is the workload
+	// itself. APIVersion, Slots and Unqualified are then that object's.
+	Template Ref
+
+	controller *metav1.OwnerReference // of the object; nil where nothing controls it
+	refers     *reference             // to what has the template, until that is found
+	referring  int                    // the replicas of a workload that refers
 
 	// Indexed says that a Job's pods, or those of a CronJob's runs, carry their completion index in their
 	// names: completionMode Indexed.

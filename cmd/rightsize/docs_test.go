@@ -57,7 +57,7 @@ func TestReadmeShowsRealOutput(t *testing.T) {
 // docs/cli.md is the help itself.
 func TestCLIDocs(t *testing.T) {
 	want := "# Command line\n"
-	for _, args := range [][]string{{"--help"}, {"patch", "--help"}, {"doctor", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"patch", "--help"}, {"config", "--help"}, {"backtest", "--help"}, {"doctor", "--help"}} {
 		help, err := exec.Command("rightsize", args...).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -104,7 +104,8 @@ func TestEveryNoteIsDocumented(t *testing.T) {
 	codes := []string{
 		recommender.NoteNoData, recommender.NoteRequestAboveLimit, recommender.NoteRunsTooShort, recommender.NoteDroppedSamples,
 		recommender.NoteOutsideLimitRange, recommender.NoteLimitRangeDefault, recommender.NoteVPA, recommender.NoteHeapFollows,
-		recommender.NoteRetargeted, recommender.NoteQoS, recommender.NoteLargerThanNodes, recommender.NoteQuota, recommender.NoteOutsideQuota,
+		recommender.NoteExempt, recommender.NoteAdmitted, recommender.NoteRetargeted, recommender.NoteQoS, recommender.NoteLargerThanNodes, recommender.NoteQuota, recommender.NoteOutsideQuota,
+		recommender.NoteManaged, recommender.NoteInjected, recommender.NoteOutsidePodResources,
 	}
 	for _, code := range recommender.Observations() {
 		codes = append(codes, code)
@@ -145,6 +146,7 @@ func TestImportsPointDown(t *testing.T) {
 	const module = "github.com/rightsize/rightsize/"
 	below := map[string][]string{
 		"recommender":    {},
+		"policy":         {"recommender"},
 		"promquery":      {"recommender"},
 		"promquery/tsdb": {"promquery", "promquery/chunks"},
 		"workload":       {"recommender"},
@@ -153,7 +155,9 @@ func TestImportsPointDown(t *testing.T) {
 		"notify":         {"recommender", "scan", "report"},
 		"patch":          {"recommender", "workload", "scan", "report", "patch/splice"},
 		"patch/splice":   {},
-		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "workload", "scan", "report", "notify", "patch"},
+		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "policy", "workload", "scan", "report", "notify", "patch", "backtest"},
+
+		"backtest": {"recommender"},
 
 		"promquery/chunks": {}, // what both of these decode
 		"promquery/remote": {"promquery", "promquery/chunks"},

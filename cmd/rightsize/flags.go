@@ -8,12 +8,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/prometheus/common/model"
 	"github.com/spf13/pflag"
 	"k8s.io/apimachinery/pkg/labels"
 	"k8s.io/cli-runtime/pkg/genericclioptions"
 	"k8s.io/client-go/tools/clientcmd"
 
+	"github.com/rightsize/rightsize/policy"
 	"github.com/rightsize/rightsize/promquery"
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/report"
@@ -32,6 +32,7 @@ type options struct {
 	system         bool
 	files          []string
 	recursive      bool
+	fromMetrics    bool
 
 	prometheusURL    string
 	prometheusConfig string
@@ -40,14 +41,15 @@ type options struct {
 	read             readMode
 	concurrency      int
 	qps              float64
+	maxSamples       int
+	timeout          time.Duration
+	plan             bool
 	tsdbDir          string
 	backend          backendOptions
 
-	policyName  string
-	rules       [recommender.NumResources]struct{ request, limit *recommender.Rule }
-	guards      *[]recommender.Guard
-	minCoverage time.Duration
-	hpa         recommender.HPAMode
+	policyFile *policy.File    // nil without --config
+	settings   policy.Settings // that the flags change
+	hpa        recommender.HPAMode
 
 	window recommender.Window
 	until  time.Time
@@ -80,16 +82,14 @@ func (o *options) flagGroups() []flagGroup {
 }
 
 func (o *options) setDefaults() {
-	defaults := recommender.DefaultPolicy()
 	o.kube = genericclioptions.NewConfigFlags(true)
 	o.kube.Timeout = nil // ours, since client-go overlooks that it runs in a pod where kubectl's has a value
 	o.selector = labels.Everything()
 	o.format = report.Formats()[0]
 	o.window = recommender.Window{Length: 7 * 24 * time.Hour, Step: 5 * time.Minute, RateWindow: 5 * time.Minute}
-	o.minCoverage = defaults.MinCoverage
 	o.queryTimeout = promquery.DefaultRequestTimeout
 	o.read, o.concurrency = readQuery, defaultConcurrency
-	o.policyName = defaults.Name
+	o.timeout = defaultTimeout
 	o.view.min = recommender.DefaultSignificance()
 }
 
@@ -100,6 +100,7 @@ func (o *options) whereFlags() flagGroup {
 	in.BoolVar(&o.system, "system", false, "the system's workloads too: in kube- namespaces that are not named, or of a system- priority class")
 	in.StringSliceVar(&o.containers, "container", nil, "only containers of this `NAME`; may be repeated")
 	in.StringArrayVarP(&o.files, "filename", "f", nil, "read workloads from manifests instead of a cluster: a `FILE`, a folder, a kustomization, or - for stdin; may be repeated")
+	in.BoolVar(&o.fromMetrics, "from-metrics", false, "read workloads from kube-state-metrics' series instead of a cluster: those that have pods")
 	in.BoolVarP(&o.recursive, "recursive", "R", false, "with -f: folders and all that is in them")
 	return in
 }
@@ -111,6 +112,8 @@ func (o *options) usageFlags() flagGroup {
 	from.StringArrayVar(&o.headers, "header", nil, "header to send to it, as `'NAME: VALUE'`; may be repeated")
 	o.backend.addTo(from.FlagSet)
 	from.Var(duration(&o.queryTimeout), "query-timeout", "how long one request to it may take")
+	from.Var(duration(&o.timeout), "timeout", "how long listing and reading may take; what is not read by then has failed")
+	from.Var(value(&o.maxSamples, "N", parseSamples, nil), "max-samples-per-query", fmt.Sprintf("about how many samples one request may return (default %d, and %d of raw samples)", promquery.SamplesPerRequest, promquery.SamplesPerRawRequest))
 	from.Var(value(&o.concurrency, "N", parseConcurrency, strconv.Itoa), "concurrency", "how many requests to it at once")
 	from.Var(value(&o.qps, "N", parseQPS, nil), "qps", "how many requests to it a second at most")
 	from.Var(o.readFlag(), "read", "query: at the points of a grid; remote: every sample, by remote read; auto: every sample where that can be had")
@@ -121,14 +124,16 @@ func (o *options) usageFlags() flagGroup {
 func (o *options) ruleFlags() flagGroup {
 	defaults := recommender.DefaultPolicy()
 	what := newFlagGroup("What to recommend")
-	what.StringVar(&o.policyName, "policy", o.policyName, "named set of rules and guards: "+policyNames())
+	what.Var(value(&o.policyFile, "FILE", readPolicyFile, nil), "config", "policy file: rules, guards, floors and ceilings by namespace, kind, name and label; flags win over it (docs/policy.md)")
+	what.Var(value(&o.settings.Base, "NAME", parsePolicy, nil), "policy", "named set of rules and guards: "+policyNames()+" (default "+defaults.Name+")")
 	for r := range recommender.NumResources {
-		what.Var(rule(&o.rules[r].request), r.String()+"-request", "`RULE` for the "+r.String()+" request (default "+defaults.Rules[r].Request.String()+")")
-		what.Var(rule(&o.rules[r].limit), r.String()+"-limit", "`RULE` for the "+r.String()+" limit (default "+defaults.Rules[r].Limit.String()+")")
+		sizes := &o.settings.Sizes[r]
+		what.Var(rule(&sizes.Request), r.String()+"-request", "`RULE` for the "+r.String()+" request (default "+defaults.Rules[r].Request.String()+")")
+		what.Var(rule(&sizes.Limit), r.String()+"-limit", "`RULE` for the "+r.String()+" limit (default "+defaults.Rules[r].Limit.String()+")")
 	}
-	what.Var(value(&o.guards, "GUARDS", parseGuards, nil), "guards", "all, none, or names with commas between them (default all)")
+	what.Var(value(&o.settings.Guards, "GUARDS", parseGuards, nil), "guards", "all, none, or names with commas between them (default all)")
 	what.Var(value(&o.hpa, "MODE", recommender.ParseHPAMode, recommender.HPAMode.String), "hpa", "what to do about requests that a HorizontalPodAutoscaler scales on: keep, retarget (change the autoscaler with them), or ignore")
-	what.Var(duration(&o.minCoverage), "min-coverage", "how much of the window must have samples before anything is recommended")
+	what.Var(value(&o.settings.MinCoverage, "DURATION", parseMinCoverage, nil), "min-coverage", "how much of the window must have samples before anything is recommended (default "+recommender.ShortDuration(defaults.MinCoverage)+")")
 	return what
 }
 
@@ -144,6 +149,7 @@ func (o *options) timeFlags() flagGroup {
 func (o *options) outputFlags() flagGroup {
 	show := newFlagGroup("How to show it")
 	show.VarP(value(&o.format, "FORMAT", parseOutput, func(f report.Format) string { return f.Name }), "output", "o", strings.Join(outputs(), ", "))
+	show.BoolVar(&o.plan, "plan", false, "print how many requests, series and samples reading would take, and read no usage")
 	return show
 }
 
@@ -203,15 +209,7 @@ type invalidValue struct{ err error }
 func (e invalidValue) Error() string { return e.err.Error() }
 
 func duration(to *time.Duration) pflag.Value {
-	return value(to, "DURATION", parseDuration, recommender.ShortDuration)
-}
-
-func parseDuration(s string) (time.Duration, error) {
-	d, err := model.ParseDuration(s)
-	if err != nil || d <= 0 {
-		return 0, errors.New("want a duration above 0 such as 7d, 36h or 1h30m")
-	}
-	return time.Duration(d), nil
+	return value(to, "DURATION", policy.ParseDuration, recommender.ShortDuration)
 }
 
 // kustomizeOutput is the one output that needs to know where containers stand in their objects.
@@ -262,7 +260,7 @@ func formatTime(t time.Time) string {
 // validate looks at what no flag can check by itself, before anything is read.
 func (o *options) validate(args []string) error {
 	for _, arg := range args {
-		if _, _, err := workload.ParseRef(arg); err != nil {
+		if err := workload.CheckRef(arg); err != nil {
 			return usageError{err}
 		}
 	}
@@ -274,34 +272,20 @@ func (o *options) validate(args []string) error {
 	if err := o.view.validate(); err != nil {
 		return err
 	}
+	switch {
+	case o.recursive && len(o.files) == 0:
+		return usagef("--recursive goes with --filename")
+	case o.fromMetrics && len(o.files) > 0:
+		return usagef("--from-metrics and --filename exclude each other: give one of them")
+	case o.fromMetrics && !o.selector.Empty():
+		return usagef("--selector does not go with --from-metrics: kube-state-metrics does not tell labels, unless it is asked to")
+	case o.fromMetrics && o.format.Name == kustomizeOutput:
+		return usagef("-o kustomize does not go with --from-metrics, which does not tell what is declared where: read workloads from a cluster or with -f")
+	}
 	if _, err := clientcmd.ParseTimeout(o.requestTimeout); err != nil {
 		return usagef("invalid --request-timeout %q: want seconds, or a duration such as 30s or 2m", o.requestTimeout)
 	}
 	return nil
-}
-
-// policy is the named policy with what the flags change in it.
-func (o *options) policy() (recommender.Policy, error) {
-	p, err := recommender.PolicyNamed(o.policyName)
-	if err != nil {
-		return p, usagef("invalid --policy %q: %w", o.policyName, err)
-	}
-	for r := range recommender.NumResources {
-		if rule := o.rules[r].request; rule != nil {
-			p.Rules[r].Request = *rule
-		}
-		if rule := o.rules[r].limit; rule != nil {
-			p.Rules[r].Limit = *rule
-		}
-	}
-	if o.guards != nil {
-		p.Guards = *o.guards
-	}
-	p.MinCoverage, p.HPA = o.minCoverage, o.hpa
-	if err := p.Validate(); err != nil {
-		return p, usageError{err}
-	}
-	return p, nil
 }
 
 // grid is the window that is asked for, aligned. now stands in for --until.

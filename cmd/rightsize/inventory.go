@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"k8s.io/client-go/dynamic"
 	"k8s.io/client-go/kubernetes"
@@ -13,14 +14,53 @@ import (
 )
 
 // inventory lists what is declared, and the namespaces to look at; none means all.
-func (o *options) inventory(ctx context.Context, std streams) (*workload.Inventory, []string, error) {
-	if len(o.files) > 0 {
+func (o *options) inventory(ctx context.Context, std streams, usage *usageSource, until time.Time) (*workload.Inventory, []string, error) {
+	switch {
+	case o.fromMetrics:
+		return o.fromState(ctx, std, usage, until)
+	case len(o.files) > 0:
 		return o.fromManifests(ctx, std)
 	}
-	if o.recursive {
-		return nil, nil, usagef("--recursive goes with --filename")
-	}
 	return o.fromCluster(ctx)
+}
+
+// fromState looks at what kube-state-metrics said at the end of the window.
+func (o *options) fromState(ctx context.Context, std streams, usage *usageSource, until time.Time) (*workload.Inventory, []string, error) {
+	namespace, _, err := o.namespace()
+	if err != nil {
+		namespace = "default"
+		std.log.warn(err.Error() + ": looking at namespace \"default\": give --namespace")
+	}
+	asked := []string{namespace}
+	if o.allNamespaces {
+		namespace, asked = "", nil
+	}
+	if err := usage.check(ctx, until, o.queryTimeout); err != nil {
+		return nil, nil, err
+	}
+	state, warnings, err := usage.reader.State(ctx, namespace, workload.Metrics(), until)
+	if err != nil {
+		return nil, nil, err
+	}
+	nodes, more, err := usage.reader.State(ctx, "", workload.ClusterMetrics(), until)
+	if err != nil {
+		return nil, nil, err
+	}
+	metrics := make([]workload.Metric, 0, len(state)+len(nodes))
+	for _, m := range append(state, nodes...) {
+		metrics = append(metrics, workload.Metric(m))
+	}
+	inventory := workload.FromMetrics(metrics)
+	inventory.Warnings = append(append(warnings, more...), inventory.Warnings...)
+	if len(inventory.Workloads) == 0 {
+		where := "in any namespace"
+		if namespace != "" {
+			where = "in namespace " + namespace
+		}
+		return nil, nil, fmt.Errorf("%s has no series of kube-state-metrics about pods %s at %s: --from-metrics needs kube_pod_container_info and kube_pod_owner; is kube-state-metrics scraped, and --until right?",
+			usage.described.Address, where, until.Format(time.RFC3339))
+	}
+	return inventory, asked, nil
 }
 
 // fromManifests looks at every namespace of the manifests unless one is asked for. Objects that name none
@@ -53,6 +93,9 @@ func (o *options) fromCluster(ctx context.Context) (*workload.Inventory, []strin
 	}
 	inventory, err := workload.List(ctx, client, namespace)
 	if err == nil {
+		err = o.extend(ctx, inventory, client, objects, namespace)
+	}
+	if err == nil {
 		err = inventory.Surround(ctx, client, objects, namespace)
 	}
 	return inventory, asked, o.clusterError(err)
@@ -77,19 +120,10 @@ func (o *options) clusterClient() (kubernetes.Interface, error) {
 
 // clusterClients are one for what is Kubernetes's own, and one for all else.
 func (o *options) clusterClients() (kubernetes.Interface, dynamic.Interface, error) {
-	config, err := o.kube.ToRESTConfig()
+	config, err := o.clusterConfig()
 	if err != nil {
-		return nil, nil, fmt.Errorf("reading the kubeconfig: %w (give -f for manifests without a cluster)", err)
+		return nil, nil, err
 	}
-	if config.Timeout, err = clientcmd.ParseTimeout(o.requestTimeout); err != nil {
-		return nil, nil, err // validate has looked at it
-	}
-	config.UserAgent = "rightsize/" + version()
-	config.WarningHandler = rest.NoWarnings{} // of deprecated APIs: for whoever applies objects
-	config.ContentType = "application/vnd.kubernetes.protobuf"
-	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
-	// We list some ten kinds, page by page: client-go's own brake of 5 requests a second only costs time.
-	config.QPS, config.Burst = 50, 100
 	client, err := kubernetes.NewForConfig(config)
 	if err != nil {
 		return nil, nil, fmt.Errorf("connecting to the cluster: %w", err)
@@ -99,4 +133,22 @@ func (o *options) clusterClients() (kubernetes.Interface, dynamic.Interface, err
 		return nil, nil, fmt.Errorf("connecting to the cluster: %w", err)
 	}
 	return client, objects, nil
+}
+
+// clusterConfig is how the cluster is asked.
+func (o *options) clusterConfig() (*rest.Config, error) {
+	config, err := o.kube.ToRESTConfig()
+	if err != nil {
+		return nil, fmt.Errorf("reading the kubeconfig: %w (give -f for manifests without a cluster)", err)
+	}
+	if config.Timeout, err = clientcmd.ParseTimeout(o.requestTimeout); err != nil {
+		return nil, err // validate has looked at it
+	}
+	config.UserAgent = "rightsize/" + version()
+	config.WarningHandler = rest.NoWarnings{} // of deprecated APIs: for whoever applies objects
+	config.ContentType = "application/vnd.kubernetes.protobuf"
+	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
+	// We list some ten kinds, page by page: client-go's own brake of 5 requests a second only costs time.
+	config.QPS, config.Burst = 50, 100
+	return config, nil
 }

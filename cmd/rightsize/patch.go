@@ -102,6 +102,8 @@ func (p *patchOptions) validate(o *options) error {
 		return usagef("--into reads the workloads from its overlay: leave out -f")
 	case p.inPlace && len(o.files) == 0:
 		return usagef("--in-place goes with -f: which manifests are to be changed?")
+	case o.fromMetrics:
+		return usagef("patch does not go with --from-metrics, which does not tell what is declared where: read workloads from a cluster or with -f")
 	case (p.values != "") != (len(p.mappings) > 0):
 		return usagef("--values and --map go together: --values values.yaml --map deployment/api:api=.api.resources")
 	case p.rollbackDir != "" && (p.inPlace || p.values != ""):
@@ -128,6 +130,10 @@ func (p *patchOptions) run(ctx context.Context, o *options, std streams, args []
 	if err != nil {
 		return err
 	}
+	whole := r
+	if p.values == "" { // a values file knows the workloads that the report does
+		r, selection = atTemplates(r, selection)
+	}
 	changes, notes := patch.Plan(r, selection.Workloads, r.Least)
 	changes, retargets, more := patch.PlanRetargets(r, selection.Workloads, changes)
 	notes = append(notes, more...)
@@ -153,7 +159,14 @@ func (p *patchOptions) run(ctx context.Context, o *options, std streams, args []
 	if len(result.Refused) > 0 {
 		return partialError{fmt.Errorf("%s could not be patched", recommender.Count(len(result.Refused), "workload"))}
 	}
-	return incomplete(std, r)
+	return incomplete(std, whole)
+}
+
+// atTemplates is the report and the selection as they are patched: by the objects that have the templates.
+func atTemplates(r report.Report, selection *workload.Selection) (report.Report, *workload.Selection) {
+	at := *selection
+	r, at.Workloads = patch.AtTemplates(r, selection.Workloads)
+	return r, &at
 }
 
 // tryOut has the API server look at the job's patches, with --verify.
@@ -265,6 +278,9 @@ func (o *options) writeKustomize(std streams, r report.Report, selection *worklo
 	shown := r
 	shown.View.Significant = false // Plan knows better what to leave: it keeps limits at or above requests
 	shown.Items = shown.Shown()
+	whole := r
+	shown, _ = atTemplates(shown, selection)
+	r, selection = atTemplates(r, selection) // for the comments
 	changes, notes := patch.Plan(shown, selection.Workloads, r.Least)
 	job, err := o.job(r, selection, changes, patch.Strategic)
 	if err != nil {
@@ -280,7 +296,7 @@ func (o *options) writeKustomize(std streams, r report.Report, selection *worklo
 	if len(refused) > 0 {
 		return partialError{fmt.Errorf("%s could not be patched", recommender.Count(len(refused), "workload"))}
 	}
-	return incomplete(std, r)
+	return incomplete(std, whole)
 }
 
 // withoutAdvice says how many containers are left alone for want of data, and why. Errors are said by incomplete.

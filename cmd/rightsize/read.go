@@ -58,12 +58,7 @@ func (u *usageSource) choose(ctx context.Context, at time.Time, queryTimeout tim
 	if u.raw == nil {
 		return "", nil
 	}
-	ctx, cancel := context.WithTimeoutCause(ctx, min(queryTimeout, checkTimeout), errors.New("no answer to a remote read of nothing in time"))
-	defer cancel()
-	err = u.raw.Probe(ctx, at)
-	if cause := context.Cause(ctx); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		err = fmt.Errorf("asking %s: %w", u.described.Address, cause)
-	}
+	err = u.reader.Patiently(ctx, func(ctx context.Context) error { return u.probe(ctx, at, queryTimeout) })
 	switch {
 	case err == nil:
 		u.reader.Raw, u.described.Read = u.raw, "remote_read"
@@ -77,6 +72,17 @@ func (u *usageSource) choose(ctx context.Context, at time.Time, queryTimeout tim
 		return "usage is read by queries, which see one sample in each --step, since there is no remote read: " + reasonOf(err), nil
 	}
 	return "", fmt.Errorf("no remote read: %w: read with --read query", err)
+}
+
+// probe asks for nothing by remote read.
+func (u *usageSource) probe(ctx context.Context, at time.Time, queryTimeout time.Duration) error {
+	ctx, cancel := context.WithTimeoutCause(ctx, min(queryTimeout, checkTimeout), errors.New("no answer to a remote read of nothing in time"))
+	defer cancel()
+	err := u.raw.Probe(ctx, at)
+	if cause := context.Cause(ctx); err != nil && errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return fmt.Errorf("asking %s: %w", u.described.Address, cause)
+	}
+	return err
 }
 
 // reasonOf leaves out what to do about the address: queries have just been answered there.

@@ -21,6 +21,9 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 	if o.format.Name == kustomizeOutput && o.hpa == recommender.HPARetarget {
 		return usagef("--hpa retarget: a strategic merge patch would replace an autoscaler's list of metrics: give rightsize patch --output-dir DIR instead of -o kustomize")
 	}
+	if o.plan {
+		return o.printPlan(ctx, std, args)
+	}
 	r, selection, err := o.report(ctx, std, args)
 	if err != nil {
 		return err
@@ -30,23 +33,49 @@ func (o *options) recommend(ctx context.Context, std streams, args []string) err
 
 // report is what the flags and arguments ask for, with what was selected for it. Its warnings have been said.
 func (o *options) report(ctx context.Context, std streams, args []string) (report.Report, *workload.Selection, error) {
+	ctx, cancel := o.bounded(ctx)
+	defer cancel()
+	p, err := o.prepare(ctx, std, args)
+	if err != nil {
+		return report.Report{}, nil, err
+	}
+	defer p.usage.close()
+	r, err := p.read(ctx, std, o.queryTimeout)
+	r.Warnings, r.Unlisted = append(p.warnings, r.Warnings...), p.selection.Unlisted
+	r.Least, r.View = o.view.min, o.view.view()
+	if len(o.gate) > 0 {
+		r.Gate = r.Judge(o.gate)
+	}
+	return r, p.selection, late(ctx, err)
+}
+
+// prepared is what a run is about, before any usage is read.
+type prepared struct {
+	usage     *usageSource // whoever has it closes it
+	selection *workload.Selection
+	plan      scan.Plan
+	warnings  []string // which have been said
+	note      string   // of how usage is read, once connected
+}
+
+// prepare opens what the flags name and lists what they ask for. Its warnings have been said.
+func (o *options) prepare(ctx context.Context, std streams, args []string) (prepared, error) {
 	if err := o.validate(args); err != nil {
-		return report.Report{}, nil, err
+		return prepared{}, err
 	}
-	policy, err := o.policy()
+	policies, err := o.policies()
 	if err != nil {
-		return report.Report{}, nil, err
+		return prepared{}, err
 	}
-	window, err := o.grid(policy, time.Now())
+	window, err := o.grid(policies.own, time.Now())
 	if err != nil {
-		return report.Report{}, nil, err
+		return prepared{}, err
 	}
 	usage, err := o.openUsage(ctx, std)
 	if err != nil {
-		return report.Report{}, nil, err
+		return prepared{}, err
 	}
-	defer usage.close()
-	selection, warnings, err := o.selectContainers(ctx, std, args)
+	selection, warnings, err := o.selectContainers(ctx, std, usage, window.Until, args)
 	if warning, yes := usage.endedBefore(window); yes {
 		warnings = append(warnings, warning)
 	}
@@ -54,43 +83,48 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 		std.log.warn(w)
 	}
 	if err != nil {
-		return report.Report{}, nil, err
+		usage.close()
+		return prepared{}, late(ctx, err)
 	}
-	plan := scan.Plan{Containers: selection.Containers, Declared: selection.Workloads, Window: window, Policy: policy, Workers: o.concurrency}
-	r, err := read(ctx, std, usage, plan, o.queryTimeout)
-	r.Warnings, r.Unlisted = append(warnings, r.Warnings...), selection.Unlisted
-	r.Least, r.View = o.view.min, o.view.view()
-	if len(o.gate) > 0 {
-		r.Gate = r.Judge(o.gate)
+	plan := scan.Plan{
+		Containers: selection.Containers, Declared: selection.Workloads, Owners: selection.Owners, Window: window,
+		Policy: policies.own, Policies: policies.assign(std.log, selection), Workers: o.concurrency,
 	}
-	return r, selection, err
+	return prepared{usage: usage, selection: selection, plan: plan, warnings: warnings}, nil
 }
 
-// read runs the plan. It asks the server something cheap first: one that cannot be reached is then said
-// once, at once.
-func read(ctx context.Context, std streams, usage *usageSource, plan scan.Plan, queryTimeout time.Duration) (report.Report, error) {
-	var note string
-	if len(plan.Containers) > 0 {
-		err := usage.check(ctx, plan.Window.Until, queryTimeout)
+// connect asks the server something cheap first: one that cannot be reached is then said once, at once. Then it
+// settles how usage is read.
+func (p *prepared) connect(ctx context.Context, std streams, queryTimeout time.Duration) error {
+	if len(p.plan.Containers) > 0 {
+		err := p.usage.check(ctx, p.plan.Window.Until, queryTimeout)
 		if err == nil {
-			note, err = usage.choose(ctx, plan.Window.Until, queryTimeout)
+			p.note, err = p.usage.choose(ctx, p.plan.Window.Until, queryTimeout)
 		}
 		if err != nil {
-			return report.Report{}, err
+			return err
 		}
 	}
-	plan.SampleInterval = usage.interval()
-	std.log.info("reading usage", "containers", len(plan.Containers), "source", usage.described.Address, "until", plan.Window.Until.Format(time.RFC3339))
+	p.plan.SampleInterval = p.usage.interval()
+	std.log.info("reading usage", "containers", len(p.plan.Containers), "source", p.usage.described.Address, "until", p.plan.Window.Until.Format(time.RFC3339))
+	return nil
+}
+
+// read runs the plan.
+func (p *prepared) read(ctx context.Context, std streams, queryTimeout time.Duration) (report.Report, error) {
+	if err := p.connect(ctx, std, queryTimeout); err != nil {
+		return report.Report{}, err
+	}
 	progress := bar{w: std.err, on: isTerminal(std.err) && !std.log.json}
-	result, err := scan.Run(ctx, usage.source, plan, progress.show)
+	result, err := scan.Run(ctx, p.usage.source, p.plan, progress.show)
 	progress.clear()
 	if err != nil {
 		return report.Report{}, err
 	}
-	if note != "" {
-		result.Warnings = append([]string{note}, result.Warnings...)
+	if p.note != "" {
+		result.Warnings = append([]string{p.note}, result.Warnings...)
 	}
-	r := report.New(result, usage.described, plan.Window, plan.Policy)
+	r := report.New(result, p.usage.described, p.plan.Window, p.plan.Policy)
 	for _, w := range r.Warnings {
 		std.log.warn(w)
 	}
@@ -137,8 +171,8 @@ func incomplete(std streams, r report.Report) error {
 
 // selectContainers lists what is declared and picks what the command line asks for. Its warnings tell what
 // could not be listed.
-func (o *options) selectContainers(ctx context.Context, std streams, args []string) (*workload.Selection, []string, error) {
-	inventory, namespaces, err := o.inventory(ctx, std)
+func (o *options) selectContainers(ctx context.Context, std streams, usage *usageSource, until time.Time, args []string) (*workload.Selection, []string, error) {
+	inventory, namespaces, err := o.inventory(ctx, std, usage, until)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -146,6 +180,10 @@ func (o *options) selectContainers(ctx context.Context, std streams, args []stri
 		std.log.info(h)
 	}
 	selection, err := inventory.Select(workload.Selector{Namespaces: namespaces, Refs: args, Labels: o.selector, Containers: o.containers, System: o.system})
+	var unknown *workload.UnknownKindError
+	if errors.As(err, &unknown) {
+		err = usageError{err}
+	}
 	if err != nil {
 		return nil, inventory.Warnings, err
 	}

@@ -40,7 +40,7 @@ func TestDemo(t *testing.T) {
 // testScripts runs testdata/scripts. They find the demo's folder in $DEMO, a Prometheus that serves it
 // under $PROM, the same server with a password (reader:s3cret-word) under $LOCKED, one that stops answering
 // under $SLOW and one that never answers under $SILENT, one without remote read under $NOREAD and one that fails at
-// the end of it under $BADREAD, and servers that are no Prometheus under $HTML, $EMPTY and, listening to nobody, $DEAD.
+// the end of it under $BADREAD, ones that hold few samples for a query under $LIMITED and too few under $TIGHT, and servers that are no Prometheus under $HTML, $EMPTY and, listening to nobody, $DEAD.
 func testScripts(t *testing.T, demo string) {
 	prometheus, err := promserver.Open(filepath.Join(demo, "tsdb"), t.TempDir())
 	if err != nil {
@@ -53,6 +53,8 @@ func testScripts(t *testing.T, demo string) {
 		"LOCKED=" + serve(t, locked(prometheus)) + promserver.Prefix,
 		"NOREAD=" + serve(t, remoteRead(prometheus, http.NotFound)) + promserver.Prefix,
 		"BADREAD=" + serve(t, remoteRead(prometheus, failLate(prometheus))) + promserver.Prefix,
+		"LIMITED=" + serve(t, limited(t, demo, 30_000)) + promserver.Prefix,
+		"TIGHT=" + serve(t, limited(t, demo, 2000)) + promserver.Prefix,
 		"SLOW=" + serve(t, slow(nil)),
 		"HTML=" + serve(t, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Type", "text/html")
@@ -83,6 +85,21 @@ func testScripts(t *testing.T, demo string) {
 	if err := prometheus.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// limited is a Prometheus that refuses queries for more samples.
+func limited(t *testing.T, demo string, samples int) http.Handler {
+	t.Helper()
+	prometheus, err := promserver.OpenWith(promserver.Limits{Samples: samples}, filepath.Join(demo, "tsdb"), t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := prometheus.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return prometheus
 }
 
 func serve(t *testing.T, h http.Handler) string {

@@ -319,6 +319,11 @@ func (o *options) scope(args []string, r report.Report) string {
 	if rules := report.DescribeRules(r.Policy); rules != report.DescribeRules(recommender.DefaultPolicy()) {
 		parts = append(parts, rules)
 	}
+	if o.policyFile != nil {
+		if sum, err := o.policyFile.Fingerprint(); err == nil { // it fails for what Parse refuses
+			parts = append(parts, "policy file "+sum)
+		}
+	}
 	if o.view.minGiven {
 		parts = append(parts, "changes of "+o.view.describe())
 	}

@@ -109,7 +109,7 @@ func (o *options) usageOf(api promquery.API, described report.Source, closed fun
 	}
 	api = d.API(api)
 	described.Read = "query_range"
-	reader := &promquery.Reader{API: api, RequestTimeout: o.queryTimeout}
+	reader := &promquery.Reader{API: api, RequestTimeout: o.queryTimeout, MaxSamples: o.maxSamples}
 	return &usageSource{api: api, source: reader, reader: reader, mode: o.read, described: described, close: closed}, nil
 }
 
@@ -132,6 +132,10 @@ func (u *usageSource) endedBefore(w recommender.Window) (warning string, yes boo
 
 // check asks for the cheapest thing there is.
 func (u *usageSource) check(ctx context.Context, at time.Time, queryTimeout time.Duration) error {
+	return u.reader.Patiently(ctx, func(ctx context.Context) error { return u.askOne(ctx, at, queryTimeout) })
+}
+
+func (u *usageSource) askOne(ctx context.Context, at time.Time, queryTimeout time.Duration) error {
 	timeout := min(queryTimeout, checkTimeout)
 	ctx, cancel := context.WithTimeoutCause(ctx, timeout, fmt.Errorf("no answer to the query \"1\" within %s", timeout))
 	defer cancel()

@@ -31,9 +31,36 @@ func (c *Cluster) ExternalSecrets(ctx context.Context) error {
 	if err := c.Apply(ctx, crd); err != nil {
 		return err
 	}
+	return c.awaitKind(ctx, "external-secrets.io/v1", "ExternalSecret")
+}
+
+// Argo Rollouts, for nothing but its CRD. The sum is go.sum's.
+const (
+	argoRollouts    = "github.com/argoproj/argo-rollouts@v1.8.3"
+	argoRolloutsSum = "h1:blbtQva4IK9r6gFh+dWkCrLnFdPOWiv9ubQYu36qeaA="
+)
+
+// Rollouts makes the API server know Argo's Rollouts, from the CRD in Argo's Go module.
+func (c *Cluster) Rollouts(ctx context.Context) error {
+	module, err := c.download(argoRollouts, argoRolloutsSum)
+	if err != nil {
+		return err
+	}
+	crd, err := os.ReadFile(filepath.Join(module, "manifests", "crds", "rollout-crd.yaml"))
+	if err != nil {
+		return err
+	}
+	if err := c.Apply(ctx, crd); err != nil {
+		return err
+	}
+	return c.awaitKind(ctx, "argoproj.io/v1alpha1", "Rollout")
+}
+
+// awaitKind waits until the API server serves a kind whose CRD it has.
+func (c *Cluster) awaitKind(ctx context.Context, apiVersion, kind string) error {
 	known := &unstructured.Unstructured{}
-	known.SetAPIVersion("external-secrets.io/v1")
-	known.SetKind("ExternalSecret")
+	known.SetAPIVersion(apiVersion)
+	known.SetKind(kind)
 	return Eventually(ctx, time.Minute, func(context.Context) error {
 		_, err := c.resource(c.dynamic, known)
 		return err

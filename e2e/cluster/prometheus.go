@@ -17,9 +17,18 @@ func (c *Cluster) Prometheus(ctx context.Context, blocks string) (*Server, error
 	return c.prometheus(ctx, "prometheus", c.bin["prometheus"], blocks, true)
 }
 
-// PrometheusWithoutTargets is Prometheus 3 with nothing but the blocks.
-func (c *Cluster) PrometheusWithoutTargets(ctx context.Context, name, blocks string) (*Server, error) {
-	return c.prometheus(ctx, name, c.bin["prometheus"], blocks, false)
+// PrometheusWithoutTargets is Prometheus 3 with nothing but the blocks, and with more flags.
+func (c *Cluster) PrometheusWithoutTargets(ctx context.Context, name, blocks string, flags ...string) (*Server, error) {
+	return c.prometheus(ctx, name, c.bin["prometheus"], blocks, false, flags...)
+}
+
+// Prometheus242WithoutTargets is Debian 12's Prometheus with nothing but the blocks, and with more flags.
+func (c *Cluster) Prometheus242WithoutTargets(ctx context.Context, name, blocks string, flags ...string) (*Server, error) {
+	binary, err := c.tools.debianPrometheus()
+	if err != nil {
+		return nil, err
+	}
+	return c.prometheus(ctx, name, binary, blocks, false, flags...)
 }
 
 // Prometheus242 is Debian 12's Prometheus, with the same targets.
@@ -31,7 +40,7 @@ func (c *Cluster) Prometheus242(ctx context.Context, blocks string) (*Server, er
 	return c.prometheus(ctx, "prometheus-2.42", binary, blocks, true)
 }
 
-func (c *Cluster) prometheus(ctx context.Context, name, binary, blocks string, targets bool) (*Server, error) {
+func (c *Cluster) prometheus(ctx context.Context, name, binary, blocks string, targets bool, flags ...string) (*Server, error) {
 	configFile := filepath.Join(c.Dir, name+".yml")
 	if err := os.WriteFile(configFile, []byte(c.scrapeConfig(targets)), 0o600); err != nil {
 		return nil, err
@@ -41,12 +50,12 @@ func (c *Cluster) prometheus(ctx context.Context, name, binary, blocks string, t
 		binary: binary,
 		ports:  1,
 		args: func(ports []int) ([]string, error) {
-			return []string{
+			return append([]string{
 				"--config.file=" + configFile, "--storage.tsdb.path=" + blocks, "--storage.tsdb.retention.time=60d",
 				// Blocks stay as they were written, and as a Thanos sidecar wants them.
 				"--storage.tsdb.min-block-duration=2h", "--storage.tsdb.max-block-duration=2h",
 				fmt.Sprintf("--web.listen-address=127.0.0.1:%d", ports[0]), "--log.level=warn",
-			}, nil
+			}, flags...), nil
 		},
 		ready: func(ctx context.Context, ports []int) error {
 			if !targets {
@@ -113,9 +122,13 @@ func (c *Cluster) scrapeConfig(targets bool) string {
 `)
 }
 
-// VictoriaMetrics starts an empty VictoriaMetrics. Series are imported into it with Import.
-func (c *Cluster) VictoriaMetrics(ctx context.Context) (*Server, error) {
+// VictoriaMetrics starts VictoriaMetrics, with more flags. Series are imported into it with Import.
+func (c *Cluster) VictoriaMetrics(ctx context.Context, flags ...string) (*Server, error) {
 	paths, err := c.tools.build(victoriaMetricsTools())
+	if err != nil {
+		return nil, err
+	}
+	data, err := os.MkdirTemp(c.Dir, "victoria-metrics-") // what is imported twice counts twice
 	if err != nil {
 		return nil, err
 	}
@@ -124,10 +137,10 @@ func (c *Cluster) VictoriaMetrics(ctx context.Context) (*Server, error) {
 		binary: paths["victoria-metrics"],
 		ports:  1,
 		args: func(ports []int) ([]string, error) {
-			return []string{
-				"-storageDataPath=" + filepath.Join(c.Dir, "victoria-metrics"), "-retentionPeriod=60d",
+			return append([]string{
+				"-storageDataPath=" + data, "-retentionPeriod=60d",
 				fmt.Sprintf("-httpListenAddr=127.0.0.1:%d", ports[0]), "-loggerLevel=WARN",
-			}, nil
+			}, flags...), nil
 		},
 		ready: func(ctx context.Context, ports []int) error { return healthy(ctx, loopback(ports[0])+"/health") },
 	})

@@ -6,6 +6,7 @@ package history
 import (
 	"hash/fnv"
 	"math"
+	"slices"
 	"time"
 )
 
@@ -15,6 +16,14 @@ type History struct {
 	Pods        []Pod
 	ReplicaSets []Owned // by Deployments, those that are gone too
 	Jobs        []Owned // by CronJobs, or by nobody
+	Objects     []State // of all others
+}
+
+// State is what kube-state-metrics says of an object that was always there.
+type State struct {
+	Metric string
+	Labels map[string]string
+	Value  float64
 }
 
 // Owner is the controller of an object; the zero Owner is nobody.
@@ -22,9 +31,11 @@ type Owner struct{ Kind, Name string }
 
 // Owned is a ReplicaSet or a Job with its owner, and when kube-state-metrics saw it.
 type Owned struct {
+	Namespace   string // shop if empty
 	Name        string
 	Owner       Owner
 	From, Until time.Time
+	Unrecorded  bool // kube-state-metrics was not there
 }
 
 // Pod is a pod that runs from From until Until.
@@ -33,6 +44,7 @@ type Pod struct {
 	Owner                      Owner
 	From, Until                time.Time
 	Containers                 []Container
+	Unrecorded                 bool // by kube-state-metrics; the kubelet saw it
 }
 
 // Container is a container with its requests and limits; 0 where it has none.
@@ -45,6 +57,27 @@ type Container struct {
 	OOMKilled                  bool    // its restarts came from reaching the memory limit
 	Throttled                  float64 // share of its CPU periods; those with a CPU limit have them
 	SecondSeries               bool    // a second kubelet job scrapes it too
+}
+
+// Unrecorded is the history of which kube-state-metrics has missed some pods, and the ReplicaSets and Jobs that owned
+// them.
+func (h History) Unrecorded(missed func(Pod) bool) History {
+	out, owners := h, map[Owner]bool{}
+	out.Pods = slices.Clone(h.Pods)
+	for i, p := range out.Pods {
+		if missed(p) {
+			out.Pods[i].Unrecorded, owners[p.Owner] = true, true
+		}
+	}
+	owned := func(kind string, list []Owned) []Owned {
+		list = slices.Clone(list)
+		for i := range list {
+			list[i].Unrecorded = owners[Owner{kind, list[i].Name}]
+		}
+		return list
+	}
+	out.ReplicaSets, out.Jobs = owned("ReplicaSet", h.ReplicaSets), owned("Job", h.Jobs)
+	return out
 }
 
 // Without is the history without some of its pods, as if nobody had looked for them.

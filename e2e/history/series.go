@@ -1,6 +1,7 @@
 package history
 
 import (
+	"cmp"
 	"math"
 	"strconv"
 	"time"
@@ -23,16 +24,30 @@ func (h History) Each(visit func(Series) error) error {
 		if err := h.usage(p, visit); err != nil {
 			return err
 		}
+		if p.Unrecorded {
+			continue
+		}
 		if err := h.state(p, visit); err != nil {
 			return err
 		}
 	}
 	for _, rs := range h.ReplicaSets {
+		if rs.Unrecorded {
+			continue
+		}
 		if err := visit(h.owned("kube_replicaset_owner", "replicaset", rs)); err != nil {
 			return err
 		}
 	}
+	for _, o := range h.Objects {
+		if err := visit(h.constant(o.Value, h.From, h.Until, o.Metric, o.Labels)); err != nil {
+			return err
+		}
+	}
 	for _, j := range h.Jobs {
+		if j.Unrecorded {
+			continue
+		}
 		if err := visit(h.owned("kube_job_owner", "job_name", j)); err != nil {
 			return err
 		}
@@ -166,7 +181,11 @@ func (t twin) series(p Pod, times []int64) []Series {
 // state makes what kube-state-metrics shows of a pod.
 func (h History) state(p Pod, visit func(Series) error) error {
 	name := map[string]string{"namespace": p.Namespace, "pod": p.Name, "uid": p.UID}
-	all := []Series{h.constant(1, p.From, p.Until, "kube_pod_owner", with(name, ownerLabels(p.Owner)))}
+	all := []Series{
+		h.constant(1, p.From, p.Until, "kube_pod_owner", with(name, ownerLabels(p.Owner))),
+		h.constant(1, p.From, p.Until, "kube_pod_status_phase", with(name, map[string]string{"phase": "Running"})),
+		h.constant(float64(p.From.Unix()), p.From, p.Until, "kube_pod_created", name),
+	}
 	for _, c := range p.Containers {
 		all = append(all, h.specs(p, c, with(name, map[string]string{"container": c.Name}))...)
 	}
@@ -180,7 +199,7 @@ func (h History) state(p Pod, visit func(Series) error) error {
 
 // specs makes what kube-state-metrics shows of a container.
 func (h History) specs(p Pod, c Container, name map[string]string) []Series {
-	var out []Series
+	out := []Series{h.constant(1, p.From, p.Until, "kube_pod_container_info", with(name, map[string]string{"image": c.Image}))}
 	for _, s := range []struct {
 		metric, resource, unit string
 		amount                 float64
@@ -220,7 +239,7 @@ func restartsAt(c Container, t int64) float64 {
 }
 
 func (h History) owned(name, label string, o Owned) Series {
-	return h.constant(1, o.From, o.Until, name, with(map[string]string{"namespace": "shop", label: o.Name}, ownerLabels(o.Owner)))
+	return h.constant(1, o.From, o.Until, name, with(map[string]string{"namespace": cmp.Or(o.Namespace, "shop"), label: o.Name}, ownerLabels(o.Owner)))
 }
 
 // constant is a series of kube-state-metrics that does not change, and ends in a stale marker if its object

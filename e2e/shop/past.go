@@ -82,7 +82,8 @@ func Past(ctx context.Context, c *cluster.Cluster, until time.Time) (history.His
 		b.addRollout(r)
 	}
 	b.addRuns()
-	return b.h, nil
+	b.h.Objects, err = states(ctx, c)
+	return b.h, err
 }
 
 // past is a history in the making.

@@ -33,6 +33,9 @@ func Create(ctx context.Context, c *cluster.Cluster) error {
 	if err := c.Apply(ctx, around); err != nil {
 		return err
 	}
+	if err := c.Rollouts(ctx); err != nil {
+		return err
+	}
 	for _, version := range []string{"1.4.1", Version} {
 		if err := rollOut(ctx, c, version); err != nil {
 			return err

@@ -96,6 +96,15 @@ func (s *Samples) AddChunk(enc chunkenc.Encoding, data []byte) error {
 	return nil
 }
 
+// EncodingError is the encoding of a chunk that this version cannot decode.
+type EncodingError chunkenc.Encoding
+
+// Error implements error.
+func (e EncodingError) Error() string {
+	enc := chunkenc.Encoding(e)
+	return fmt.Sprintf("a chunk has the encoding %d (%s), which this version cannot decode: want XOR or XOR2", enc, enc)
+}
+
 // headerBytes is how many bytes a chunk has before its samples: their number, and in XOR2 a byte about start times.
 // Prometheus's decoders take them for granted.
 func headerBytes(enc chunkenc.Encoding) (int, error) {
@@ -105,5 +114,5 @@ func headerBytes(enc chunkenc.Encoding) (int, error) {
 	case chunkenc.EncXOR2:
 		return 3, nil
 	}
-	return 0, fmt.Errorf("a chunk has the encoding %d (%s), which this version cannot decode: want XOR or XOR2", enc, enc)
+	return 0, EncodingError(enc)
 }

@@ -52,9 +52,9 @@ func (f *frames) next() ([]byte, error) {
 	var bad malformed
 	switch {
 	case errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return nil, malformed{"a stream that ends within a frame", said}
+		return nil, malformed{what: "a stream that ends within a frame", said: said}
 	case errors.As(err, &bad):
-		return nil, malformed{bad.what, said}
+		return nil, malformed{what: bad.what, said: said}
 	}
 	return frame, err
 }

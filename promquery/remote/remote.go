@@ -64,7 +64,7 @@ func (c *Client) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(p
 	d.first, d.last = q.Millis()
 	var bad malformed
 	if err := d.decode(resp); errors.As(err, &bad) {
-		return c.http.Refuse("answered remote read with "+bad.what, bad.said)
+		return c.http.Refuse("answered remote read with "+bad.what, bad.said, bad.other)
 	} else if err != nil {
 		return err
 	}
@@ -96,8 +96,9 @@ func encode(q promquery.RawQuery) ([]byte, error) {
 
 // malformed is an answer that is not what it should be.
 type malformed struct {
-	what string
-	said []byte // the server's own words, where there are some
+	what  string
+	said  []byte // the server's own words, where there are some
+	other bool   // it is no answer to a remote read at all, or none that we know
 }
 
 // Error implements error.
@@ -132,7 +133,7 @@ func (d *decoder) decode(resp *http.Response) error {
 	if encoding != "" {
 		what += fmt.Sprintf(" and Content-Encoding %q", encoding)
 	}
-	return malformed{what + ", which is neither chunks nor samples", printable(begin)}
+	return malformed{what + ", which is neither chunks nor samples", printable(begin), true}
 }
 
 // stream decodes chunks as their frames arrive. A series may take several frames, one after the other.
@@ -165,7 +166,8 @@ func (d *decoder) addChunks(series *prompb.ChunkedSeries) error {
 	}
 	for _, c := range series.Chunks {
 		if err := d.samples.AddChunk(encodingOf(c.Type), c.Data); err != nil {
-			return malformedf("%v (series %s)", err, d.labels)
+			var unknown chunks.EncodingError
+			return malformed{what: fmt.Sprintf("%v (series %s)", err, d.labels), other: errors.As(err, &unknown)}
 		}
 	}
 	return nil
@@ -209,11 +211,11 @@ func (d *decoder) message(r io.Reader) error {
 		return err
 	}
 	if n, err := snappy.DecodedLen(compressed); err != nil || n > maxMessage {
-		return malformed{fmt.Sprintf("samples that are not what snappy compresses, or more than %d bytes", maxMessage), printable(compressed)}
+		return malformed{what: fmt.Sprintf("samples that are not what snappy compresses, or more than %d bytes", maxMessage), said: printable(compressed)}
 	}
 	content, err := snappy.Decode(nil, compressed)
 	if err != nil {
-		return malformed{"samples that are cut off, or not what snappy compresses", printable(compressed)}
+		return malformed{what: "samples that are cut off, or not what snappy compresses", said: printable(compressed)}
 	}
 	var response prompb.ReadResponse
 	if err := response.Unmarshal(content); err != nil {
@@ -224,7 +226,7 @@ func (d *decoder) message(r io.Reader) error {
 	}
 	for _, series := range response.Results[0].Timeseries {
 		if len(series.Histograms) > 0 {
-			return malformedf("histograms, where usage is numbers")
+			return malformed{what: "histograms, where usage is numbers", other: true}
 		}
 		if err := d.begin(series.Labels); err != nil {
 			return err

@@ -8,6 +8,8 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -259,10 +261,51 @@ func TestProbe(t *testing.T) {
 	}
 }
 
+// realStreams are answers of Prometheus 2.42 and 3.15, by file.
+func realStreams(t testing.TB) map[string][]byte {
+	t.Helper()
+	files, err := filepath.Glob("testdata/answers/*.frames")
+	if err != nil || len(files) != 2 {
+		t.Fatalf("%v: %q, want 2 files", err, files)
+	}
+	out := map[string][]byte{}
+	for _, f := range files {
+		if out[f], err = os.ReadFile(f); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return out
+}
+
+// What Prometheus really sends decodes to the same from either version, and cut anywhere within a frame it is an error.
+func TestRealStreams(t *testing.T) {
+	var before []model.SamplePair
+	for name, content := range realStreams(t) {
+		var all []model.SamplePair
+		d := &decoder{last: 1 << 50, visit: func(s promquery.RawSeries) error { all = append(all, s.Samples...); return nil }}
+		if err := d.stream(bytes.NewReader(content)); err != nil || len(all) < 100 || before != nil && !slices.Equal(all, before) {
+			t.Errorf("%s: %v, %d samples, the other version's has %d", name, err, len(all), len(before))
+		}
+		before = all
+		whole := 0
+		for n := range content {
+			if err := decodeStream(content[:n]); err == nil {
+				whole++
+			}
+		}
+		if frames := bytes.Count(content, []byte("__name__")); whole > frames {
+			t.Errorf("%s: %d cuts of it pass, it has %d frames", name, whole, frames)
+		}
+	}
+}
+
 // Whatever bytes come, decoding ends, without much memory, and never with samples outside of the span.
 func FuzzStream(f *testing.F) {
 	f.Add(stream(series("a", xor(12, 2)), series("b", xor(14, 200))))
 	f.Add([]byte("expanding series: query timed out"))
+	for _, content := range realStreams(f) {
+		f.Add(content)
+	}
 	f.Add(binary.AppendUvarint(nil, maxFrame))
 	f.Add(bytes.Repeat([]byte{0xff}, 20)) // was taken for empty frames without end
 	f.Fuzz(func(t *testing.T, content []byte) {

@@ -1,0 +1,188 @@
+package backtest
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"strings"
+	"text/tabwriter"
+
+	"github.com/rightsize/rightsize/recommender"
+)
+
+// censored is what a reader of the current specs' figures must know.
+const censored = "censored: usage could not exceed it"
+
+// WriteTable writes a report for people: a table for each resource, then what is compared, then what was left out.
+func WriteTable(w io.Writer, r Report) error {
+	var b strings.Builder
+	test := recommender.ShortDuration(r.Plan.Test)
+	fmt.Fprintf(&b, "%s: policies learn from %s and are held against the next %s, again and again %s later\n", recommender.Printable(r.Source), recommender.ShortDuration(r.Plan.Train), test, test)
+	for _, res := range []recommender.Resource{recommender.Memory, recommender.CPU} {
+		r.writeResource(&b, res)
+	}
+	if text, ok := r.HeldOut(r.inUse()); ok {
+		fmt.Fprintf(&b, "\n%s\n", strings.ToUpper(text[:1])+text[1:])
+	}
+	r.writeComparisons(&b)
+	r.writeReasons(&b)
+	_, err := io.WriteString(w, b.String())
+	return err
+}
+
+func (r Report) writeResource(b *strings.Builder, res recommender.Resource) {
+	judged := r.Judged(res)
+	if judged == 0 {
+		fmt.Fprintf(b, "\n%s: not enough data in any of %s\n", res, recommender.Count(len(r.Results), "container"))
+		return
+	}
+	fmt.Fprintf(b, "\n%s, %s of %s, %s", res, recommender.Count(judged, "container"), recommender.Count(len(r.Results), "container"), recommender.Count(r.folds(res), "test"))
+	if judged < MinContainers {
+		fmt.Fprintf(b, "; fewer than %d containers are not enough data for intervals", MinContainers)
+	}
+	b.WriteString("\n")
+	metrics := Metrics(res)
+	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	fmt.Fprint(t, "POLICY")
+	for _, m := range metrics {
+		fmt.Fprint(t, "\t", m.Head)
+	}
+	fmt.Fprintln(t)
+	for i, p := range r.Policies {
+		advised := r.advised(i, res)
+		if advised == 0 {
+			if !p.Censored { // of a trace, which declares nothing
+				fmt.Fprintf(t, "%s%s\tno advice\n", p.Name, strings.Repeat("\t-", len(metrics)))
+			}
+			continue
+		}
+		fmt.Fprint(t, p.Name)
+		for k, e := range r.Estimates(i, res) {
+			fmt.Fprint(t, "\t", metrics[k].Unit.text(res, e))
+		}
+		if p.Censored {
+			fmt.Fprint(t, "\t", censored)
+		}
+		if tests := r.folds(res); advised < tests {
+			fmt.Fprintf(t, "\tadvice in %d of %s", advised, recommender.Count(tests, "test"))
+		}
+		fmt.Fprintln(t)
+	}
+	_ = t.Flush() // into memory
+}
+
+// advised is in how many tests the policy had set anything.
+func (r Report) advised(policy int, res recommender.Resource) (n int) {
+	for _, result := range r.Results {
+		n += int(result.Scores[policy][res].Advised)
+	}
+	return n
+}
+
+func (r Report) folds(res recommender.Resource) (n int) {
+	for _, result := range r.Results {
+		n += result.Folds[res]
+	}
+	return n
+}
+
+// text is a figure with its interval, and "-" where there is none.
+func (u Unit) text(res recommender.Resource, e Estimate) string {
+	if math.IsNaN(e.Value) {
+		return "-"
+	}
+	s := u.number(res, e.Value)
+	if !math.IsNaN(e.Low) && u != Amount {
+		s += " (" + u.bare(e.Low) + ".." + u.bare(e.High) + ")"
+	}
+	return s
+}
+
+func (u Unit) number(res recommender.Resource, v float64) string {
+	switch u {
+	case Share:
+		return u.bare(v) + "%"
+	case Amount:
+		return res.Approximate(v)
+	default:
+		return u.bare(v)
+	}
+}
+
+// bare is a number without its unit.
+func (u Unit) bare(v float64) string {
+	switch u {
+	case Share:
+		return digits(100 * v)
+	case Rate:
+		return digits(v)
+	default:
+		return fmt.Sprintf("%.2f", v)
+	}
+}
+
+// digits keeps what tells small shares apart.
+func digits(v float64) string {
+	if a := math.Abs(v); a > 0 && a < 0.995 {
+		return fmt.Sprintf("%.2f", v)
+	}
+	return fmt.Sprintf("%.1f", v)
+}
+
+// Pairs are what a report compares: our policies against the best known of each resource.
+func (r Report) Pairs() []Comparison {
+	var out []Comparison
+	for _, pair := range []struct {
+		res     recommender.Resource
+		against string
+	}{{recommender.Memory, "krr"}, {recommender.CPU, "vpa"}} {
+		if c, ok := r.Compare(pair.res, "safe", pair.against); ok {
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func (r Report) writeComparisons(b *strings.Builder) {
+	for i, c := range r.Pairs() {
+		if i == 0 {
+			b.WriteString("\n")
+		}
+		what, harm := "limits", "breached"
+		if c.Resource == recommender.CPU {
+			what, harm = "requests", "demand above"
+		}
+		fmt.Fprintf(b, "%s %s, %s against %s: cost x %s, %s %s%% against %s%%, which is %s points%s; less in %d containers, more in %d\n", c.Resource, what, c.Policy, c.Against,
+			Factor.text(c.Resource, c.Cost), harm, Share.bare(c.OwnHarm), Share.bare(c.AgainstsHarm), signed(c.Harm.Value), between(c.Harm), c.Better, c.Worse)
+	}
+}
+
+func signed(share float64) string { return fmt.Sprintf("%+.2f", 100*share) }
+
+func between(e Estimate) string {
+	if math.IsNaN(e.Low) {
+		return ""
+	}
+	return fmt.Sprintf(" (%s to %s)", signed(e.Low), signed(e.High))
+}
+
+// maxReasons is how many of the containers left out are named; JSON has all.
+const maxReasons = 10
+
+func (r Report) writeReasons(b *strings.Builder) {
+	left := 0
+	for _, result := range r.Results {
+		if result.Reason == "" {
+			continue
+		}
+		if left == 0 {
+			b.WriteString("\nNot enough data:\n")
+		}
+		if left++; left <= maxReasons {
+			fmt.Fprintf(b, "  %s: %s\n", recommender.Printable(result.Name), recommender.Printable(result.Reason))
+		}
+	}
+	if left > maxReasons {
+		fmt.Fprintf(b, "  and %d more: -o json names them\n", left-maxReasons)
+	}
+}
