@@ -126,11 +126,11 @@ func (e *examination) server(ctx context.Context) bool {
 
 func (e *examination) flavour(ctx context.Context) {
 	const name = "version"
-	if e.Patient.Flavour == nil {
+	if e.Flavour == nil {
 		e.add(name, Skipped, "a data folder has none", "")
 		return
 	}
-	f, asked, err := e.Patient.Flavour(ctx)
+	f, asked, err := e.Flavour(ctx)
 	if err != nil {
 		e.broken(name, err)
 		return

@@ -23,7 +23,7 @@ func folder(t *testing.T, load string) promquery.API {
 	t.Helper()
 	storage := promqltest.LoadedStorage(t, load)
 	dir := t.TempDir()
-	if err := storage.DB.Snapshot(dir, true); err != nil {
+	if err := storage.Snapshot(dir, true); err != nil {
 		t.Fatal(err)
 	}
 	if err := storage.Close(); err != nil {
@@ -181,7 +181,9 @@ func TestAround(t *testing.T) {
 			t.Errorf("%s: %s\nwant %s", name, got, want)
 		}
 	}
-	p.Denied = func(context.Context) (w, a []string, err error) { return []string{"pods"}, []string{"limitranges"}, nil }
+	p.Denied = func(context.Context) (w, a []string, err error) {
+		return []string{"pods"}, []string{"limitranges"}, nil
+	}
 	p.Reach = func(context.Context) error { return errors.New("nobody there") }
 	r = doctor.Examine(t.Context(), p)
 	if got, want := text(r, "permissions"), "problem workloads that may not be listed: pods / grant list on pods, limitranges"; got != want {

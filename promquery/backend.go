@@ -68,7 +68,7 @@ func CheckTenant(s string) error {
 		case name == "":
 			return errors.New("want a tenant, or several with | between them")
 		case name == "." || name == "..":
-			return errors.New("a tenant cannot be called . or ..")
+			return errors.New("a tenant cannot be called . or .. alone")
 		case len(name) > maxTenant:
 			return fmt.Errorf("want at most %d characters a tenant", maxTenant)
 		case strings.ContainsFunc(name, func(r rune) bool { return !isTenantRune(r) }):

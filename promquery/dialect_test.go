@@ -47,8 +47,10 @@ func foreign(f *fixture) *fixture {
 func theirs(t *testing.T) dialect.Dialect {
 	t.Helper()
 	d, err := dialect.New([]dialect.Label{
-		{Name: "namespace", Theirs: "kubernetes_namespace"}, {Name: "pod", Theirs: "k8s.pod.name"},
-		{Name: "container", Theirs: "container_name"}, {Name: "replicaset", Theirs: "rs"},
+		{Name: "namespace", Theirs: "kubernetes_namespace"},
+		{Name: "pod", Theirs: "k8s.pod.name"},
+		{Name: "container", Theirs: "container_name"},
+		{Name: "replicaset", Theirs: "rs"},
 	}, []promquery.Matcher{{Name: "cluster", Op: promquery.Equal, Value: `pr"od`}})
 	if err != nil {
 		t.Fatal(err)

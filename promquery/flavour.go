@@ -65,10 +65,11 @@ func (h *HTTP) get(ctx context.Context, path string, into any) error {
 	if err != nil {
 		return h.clean(ctx, err)
 	}
-	_, body, err := h.inner.Do(ctx, req)
+	resp, body, err := h.inner.Do(ctx, req)
 	if err != nil {
 		return h.clean(ctx, err)
 	}
+	_ = resp.Body.Close() // it has been read
 	var answer struct {
 		Status string
 		Data   json.RawMessage

@@ -77,14 +77,16 @@ func (d *doctorOptions) run(ctx context.Context, o *options, std streams) error 
 	if err := window.Validate(); err != nil {
 		return usageError{err}
 	}
+	ctx, cancel := o.bounded(ctx)
+	defer cancel()
 	usage, err := o.openUsage(ctx, std)
 	if err != nil {
-		return err
+		return late(ctx, err)
 	}
 	defer usage.close()
 	report := doctor.Examine(ctx, o.patient(usage, window.Align()))
 	if ctx.Err() != nil {
-		return ctx.Err()
+		return late(ctx, ctx.Err())
 	}
 	var text bytes.Buffer
 	if err := d.write(report, &text); err != nil {
