@@ -20,3 +20,14 @@ type API interface {
 }
 
 var _ API = v1.API(nil)
+
+// Writer is an API that asks other PromQL than it is given: for one cluster of several, or with other labels.
+type Writer interface{ Written(query string) string }
+
+// written is the PromQL that the server sees.
+func (r *Reader) written(query string) string {
+	if w, ok := r.API.(Writer); ok {
+		return w.Written(query)
+	}
+	return query
+}

@@ -10,27 +10,27 @@ import (
 	"strings"
 
 	"github.com/prometheus/common/config"
+	"go.yaml.in/yaml/v2" // as Prometheus's own, whose types it fills
 )
 
 // loadConfig reads an HTTP client configuration file. Relative paths in it are relative to its folder. Its errors
 // name the line, and no value.
-func loadConfig(file string) (*config.HTTPClientConfig, error) {
-	defaults := config.DefaultHTTPClientConfig
+func loadConfig(file string) (*clientConfig, error) {
+	cfg := &clientConfig{HTTP: config.DefaultHTTPClientConfig}
 	if file == "" {
-		return &defaults, nil
+		return cfg, nil
 	}
 	content, err := os.ReadFile(file)
 	if err != nil {
 		return nil, fmt.Errorf("reading --prometheus-config: %w", err)
 	}
 	if len(bytes.TrimSpace(content)) == 0 {
-		return &defaults, nil
+		return cfg, nil
 	}
-	cfg, err := config.LoadHTTPConfig(string(content))
-	if err != nil {
+	if err := yaml.UnmarshalStrict(content, cfg); err != nil {
 		return nil, fmt.Errorf("reading --prometheus-config %s: %s", file, yamlProblem(err))
 	}
-	cfg.SetDirectory(filepath.Dir(file))
+	cfg.HTTP.SetDirectory(filepath.Dir(file))
 	return cfg, nil
 }
 

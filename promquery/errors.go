@@ -45,6 +45,8 @@ type client struct {
 	http    *http.Client
 	address string
 	secrets *secrets
+
+	forbidden string // what to do about a status of 403, where that is not what it is elsewhere
 }
 
 // Do implements api.Client. With an error it still returns the response, whose status makes client_golang fall
@@ -129,7 +131,7 @@ func (c *client) refusal(resp *http.Response, body []byte) error {
 		text += ": " + said
 	}
 	return &ServerError{
-		Status: resp.StatusCode, Type: kind, Text: text + advice(resp, isHTML(resp, body)),
+		Status: resp.StatusCode, Type: kind, Text: text + c.advice(resp, isHTML(resp, body)),
 		RetryAfter: retryAfter(resp, time.Now()), cut: isCut(resp, body), said: string(body),
 	}
 }
@@ -151,10 +153,12 @@ func statusText(code int) string {
 }
 
 // advice is what to do about an answer, by its status.
-func advice(resp *http.Response, html bool) string {
+func (c *client) advice(resp *http.Response, html bool) string {
 	switch code := resp.StatusCode; {
 	case code == http.StatusUnauthorized:
 		return ": give credentials with --prometheus-config or --header"
+	case code == http.StatusForbidden && c.forbidden != "":
+		return ": " + c.forbidden
 	case code == http.StatusForbidden:
 		return ": the credentials in --prometheus-config or --header may not query it"
 	case code == http.StatusNotFound:

@@ -30,6 +30,15 @@ type HTTPOptions struct {
 	// Headers are sent with each request, each as "Name: value". They win over ConfigFile's.
 	Headers []string
 
+	// Backend is what kind of server it is; the zero value is a Prometheus.
+	Backend Backend
+
+	// Tenant is whose data are asked for, in a server that keeps several apart; "" is nobody's in particular.
+	Tenant string
+
+	// Via is how the server is reached where that is not by plain HTTP; ConfigFile is then "".
+	Via *Via
+
 	// PerSecond is how many requests are sent a second at most; 0 is no limit.
 	PerSecond float64
 }
@@ -59,11 +68,15 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 		return nil, err
 	}
 	hidden := secretsOf(address, cfg, header)
+	if err := addTenant(header, o.Tenant); err != nil {
+		return nil, err
+	}
 	if err := basicAuth(cfg, address, o.ConfigFile); err != nil {
 		return nil, err
 	}
 	address.User = nil
-	httpClient, err := newClient(*cfg, address, header, hidden)
+	o.Backend.addTo(address)
+	httpClient, err := newClient(*cfg, o.Via, address, header, hidden)
 	if err != nil {
 		return nil, fmt.Errorf("reading --prometheus-config %s: %s", o.ConfigFile, hidden.hide(oneLine(err.Error())))
 	}
@@ -73,7 +86,11 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 		return nil, fmt.Errorf("invalid --prometheus-url %s", redact(address))
 	}
 	h := &HTTP{address: redact(address), secrets: hidden}
-	h.inner = &client{Client: inner, http: httpClient, address: h.address, secrets: hidden}
+	h.inner = &client{Client: inner, http: httpClient, secrets: hidden}
+	if o.Via != nil {
+		h.address, h.inner.forbidden = o.Via.Name, o.Via.Forbidden
+	}
+	h.inner.address = h.address
 	h.api = v1.NewAPI(h.inner)
 	return h, nil
 }
@@ -129,11 +146,12 @@ func redact(u *url.URL) string {
 }
 
 // basicAuth moves a user and password from the address into the configuration.
-func basicAuth(cfg *config.HTTPClientConfig, u *url.URL, file string) error {
+func basicAuth(from *clientConfig, u *url.URL, file string) error {
 	if u.User == nil {
 		return nil
 	}
-	if cfg.BasicAuth != nil || cfg.Authorization != nil || cfg.OAuth2 != nil {
+	cfg := &from.HTTP
+	if from.SigV4 != nil || cfg.BasicAuth != nil || cfg.Authorization != nil || cfg.OAuth2 != nil {
 		return fmt.Errorf("credentials are both in --prometheus-url and in --prometheus-config %s: leave out one", file)
 	}
 	password, _ := u.User.Password()
@@ -142,13 +160,19 @@ func basicAuth(cfg *config.HTTPClientConfig, u *url.URL, file string) error {
 }
 
 // newClient makes the client that talks to the server at u, and learns what credentials it sends.
-func newClient(cfg config.HTTPClientConfig, u *url.URL, header http.Header, hidden *secrets) (*http.Client, error) {
-	c, err := config.NewClientFromConfig(cfg, userAgent, config.WithUserAgent(userAgent))
+func newClient(cfg clientConfig, via *Via, u *url.URL, header http.Header, hidden *secrets) (*http.Client, error) {
+	if via != nil {
+		return &http.Client{
+			Transport:     withHeader{header, hidden, via.Transport},
+			CheckRedirect: func(next *http.Request, before []*http.Request) error { return followRedirect(next, before, u) },
+		}, nil
+	}
+	c, err := config.NewClientFromConfig(cfg.HTTP, userAgent, config.WithUserAgent(userAgent))
 	if err != nil {
 		return nil, err
 	}
-	c.Transport = withHeader{header, hidden, c.Transport}
-	if cfg.FollowRedirects {
+	c.Transport = withHeader{header, hidden, newSigned(cfg.SigV4, c.Transport)}
+	if cfg.HTTP.FollowRedirects {
 		c.CheckRedirect = func(next *http.Request, via []*http.Request) error { return followRedirect(next, via, u) }
 	}
 	return c, nil

@@ -205,7 +205,7 @@ func (rd *reading) eachRawSlice(ctx context.Context, s selection, metric string,
 func (rd *reading) gather(ctx context.Context, s selection, metric string, from, to time.Time, g *gathered) error {
 	before := g.mark()
 	for _, f := range s.forms.list {
-		rd.log.queries.add(s.selector(f, metric, nil) + "[" + promDuration(rd.window.Length) + "]")
+		rd.log.queries.add(rd.reader.written(s.selector(f, metric, nil) + "[" + promDuration(rd.window.Length) + "]"))
 		q := RawQuery{Matchers: append([]Matcher{{model.MetricNameLabel, Equal, metric}}, s.matchers(f)...), Start: from, End: to}
 		if err := rd.reader.readRaw(ctx, q, g); err != nil {
 			g.rewind(before)

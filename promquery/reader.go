@@ -187,7 +187,7 @@ func (r *Reader) query(ctx context.Context, l *log, expr string, at time.Time) (
 }
 
 func (r *Reader) ask(ctx context.Context, l *log, expr string, do func(context.Context) (model.Value, v1.Warnings, v1.Infos, error)) (model.Value, error) {
-	l.queries.add(expr)
+	l.queries.add(r.written(expr))
 	var value model.Value
 	err := r.Patiently(ctx, func(ctx context.Context) error {
 		ctx, cancel := r.deadline(ctx)

@@ -26,7 +26,7 @@ type secrets struct {
 }
 
 // secretsOf collects the credentials in all that a client is made of.
-func secretsOf(u *url.URL, cfg *config.HTTPClientConfig, header http.Header) *secrets {
+func secretsOf(u *url.URL, cfg *clientConfig, header http.Header) *secrets {
 	s := &secrets{}
 	s.addUser(u)
 	for _, values := range u.Query() {
@@ -35,7 +35,10 @@ func secretsOf(u *url.URL, cfg *config.HTTPClientConfig, header http.Header) *se
 	for _, values := range header {
 		s.addHeader(values...)
 	}
-	s.addConfig(cfg)
+	s.addConfig(&cfg.HTTP)
+	if cfg.SigV4 != nil {
+		s.add(cfg.SigV4.AccessKey, string(cfg.SigV4.SecretKey), cfg.SigV4.ExternalID)
+	}
 	return s
 }
 
@@ -92,6 +95,10 @@ func (s *secrets) addHeader(values ...string) {
 	for _, v := range values {
 		fields := strings.Fields(v)
 		s.add(v)
+		if isSigV4(fields) {
+			s.add(sigV4Secrets(fields)...)
+			continue
+		}
 		s.add(fields...)
 		if len(fields) != 2 || !strings.EqualFold(fields[0], "Basic") {
 			continue
@@ -135,7 +142,8 @@ func (s *secrets) watch(ctx context.Context) context.Context {
 // isOpen says whether a header of ours may be shown. All others are taken for credentials.
 func isOpen(name string) bool {
 	switch http.CanonicalHeaderKey(name) {
-	case "Accept", "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Transfer-Encoding", "User-Agent":
+	case "Accept", "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Transfer-Encoding", "User-Agent",
+		"X-Amz-Content-Sha256", "X-Amz-Date", "X-Prometheus-Remote-Read-Version", tenantHeader:
 		return true
 	}
 	return strings.HasPrefix(name, ":") // HTTP/2's method, scheme, authority and path

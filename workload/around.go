@@ -56,7 +56,7 @@ func (inv *Inventory) Surround(ctx context.Context, client kubernetes.Interface,
 	if len(inv.Workloads) == 0 {
 		return nil
 	}
-	all := []bearing{limitRanges(client, namespace), hpas(client, namespace), quotas(client, namespace), nodes(client, namespace)}
+	all := bearings(client, namespace)
 	for _, e := range extensions() {
 		known, err := knows(ctx, discovery.ToDiscoveryInterfaceWithContext(client.Discovery()), e.GroupVersionResource)
 		if err != nil {

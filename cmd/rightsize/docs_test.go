@@ -57,7 +57,7 @@ func TestReadmeShowsRealOutput(t *testing.T) {
 // docs/cli.md is the help itself.
 func TestCLIDocs(t *testing.T) {
 	want := "# Command line\n"
-	for _, args := range [][]string{{"--help"}, {"patch", "--help"}, {"config", "--help"}, {"backtest", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"patch", "--help"}, {"config", "--help"}, {"backtest", "--help"}, {"doctor", "--help"}} {
 		help, err := exec.Command("rightsize", args...).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -155,12 +155,16 @@ func TestImportsPointDown(t *testing.T) {
 		"notify":         {"recommender", "scan", "report"},
 		"patch":          {"recommender", "workload", "scan", "report", "patch/splice"},
 		"patch/splice":   {},
-		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "policy", "workload", "scan", "report", "notify", "patch", "backtest"},
+		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "policy", "workload", "scan", "report", "notify", "patch", "backtest"},
 
 		"backtest": {"recommender"},
 
 		"promquery/chunks": {}, // what both of these decode
 		"promquery/remote": {"promquery", "promquery/chunks"},
+
+		"promquery/dialect":   {"promquery"}, // other labels
+		"doctor":              {"recommender", "promquery"},
+		"promquery/discovery": {}, // services of a cluster
 
 		"deploy":           {}, // manifests and their tests
 		"notify/slacktest": {}, // for tests
@@ -183,9 +187,11 @@ func TestImportsPointDown(t *testing.T) {
 }
 
 // mayImportPrometheus says whether a package may import this one of Prometheus's: promquery/tsdb any, what decodes
-// chunks the encodings and the labels.
+// chunks the encodings and the labels, what rewrites queries the parser.
 func mayImportPrometheus(name, path string) bool {
 	switch strings.TrimPrefix(path, "github.com/prometheus/prometheus/") {
+	case "promql/parser":
+		return name == "promquery/tsdb" || name == "promquery/dialect"
 	case "tsdb/chunkenc", "model/labels", "model/value", "prompb":
 		return strings.HasPrefix(name, "promquery/")
 	}

@@ -45,6 +45,7 @@ type options struct {
 	timeout          time.Duration
 	plan             bool
 	tsdbDir          string
+	backend          backendOptions
 
 	policyFile *policy.File    // nil without --config
 	settings   policy.Settings // that the flags change
@@ -107,8 +108,9 @@ func (o *options) whereFlags() flagGroup {
 func (o *options) usageFlags() flagGroup {
 	from := newFlagGroup("Where usage comes from")
 	from.StringVar(&o.prometheusURL, "prometheus-url", "", "`URL` of anything that answers Prometheus's query API (PROMETHEUS_URL)")
-	from.StringVar(&o.prometheusConfig, "prometheus-config", "", "HTTP client configuration `FILE` for it, as promtool's --http.config.file: TLS, basic, bearer, OAuth 2")
+	from.StringVar(&o.prometheusConfig, "prometheus-config", "", "HTTP client configuration `FILE` for it, as promtool's --http.config.file: TLS, basic, bearer, OAuth 2; and sigv4 for AWS")
 	from.StringArrayVar(&o.headers, "header", nil, "header to send to it, as `'NAME: VALUE'`; may be repeated")
+	o.backend.addTo(from.FlagSet)
 	from.Var(duration(&o.queryTimeout), "query-timeout", "how long one request to it may take")
 	from.Var(duration(&o.timeout), "timeout", "how long listing and reading may take; what is not read by then has failed")
 	from.Var(value(&o.maxSamples, "N", parseSamples, nil), "max-samples-per-query", fmt.Sprintf("about how many samples one request may return (default %d, and %d of raw samples)", promquery.SamplesPerRequest, promquery.SamplesPerRawRequest))

@@ -71,7 +71,7 @@ func (o *options) prepare(ctx context.Context, std streams, args []string) (prep
 	if err != nil {
 		return prepared{}, err
 	}
-	usage, err := o.openUsage(std.scratch)
+	usage, err := o.openUsage(ctx, std)
 	if err != nil {
 		return prepared{}, err
 	}

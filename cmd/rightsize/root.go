@@ -18,8 +18,8 @@ the 99th percentile and a fifth more for limits. It prints a diff against what i
 declared now.
 
 Workloads come from the current kubectl context, or from manifests with -f. Usage comes
-from a Prometheus server (--prometheus-url, or PROMETHEUS_URL), or from its data folder
-or a snapshot of it (--tsdb).
+from a Prometheus server (--prometheus-url, or PROMETHEUS_URL; without it the one that is
+found in the cluster), or from its data folder or a snapshot of it (--tsdb).
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 done in part (stderr names what failed),
 4 a gate tripped (--fail-on; stderr names what by), the first that applies of 2, 1, 3, 4;
@@ -66,7 +66,7 @@ func newRoot(std streams) *cobra.Command {
 	}
 	setUsage(cmd, groups)
 	complete(cmd)
-	cmd.AddCommand(newPatch(std), newConfig(), newBacktest(std), newVersion())
+	cmd.AddCommand(newPatch(std), newConfig(), newBacktest(std), newDoctor(std), newVersion())
 	cmd.SetHelpCommand(newHelp())
 	cmd.InitDefaultCompletionCmd()
 	if completion, _, err := cmd.Find([]string{"completion"}); err == nil {

@@ -65,6 +65,7 @@ func testScripts(t *testing.T, demo string) {
 			_ = r.FormValue("query") // a server sees that its client has gone once the body is read
 			<-r.Context().Done()
 		})),
+		"CLUSTERS=" + clusters(t, prometheus), // a kubeconfig; see there
 		"DEAD=http://" + deadAddress(t),
 		"KUBECONFIG=" + filepath.Join(t.TempDir(), "none"), // nobody's cluster
 		"NO_PROXY=127.0.0.1",

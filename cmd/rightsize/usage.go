@@ -10,6 +10,7 @@ import (
 	"github.com/prometheus/common/model"
 
 	"github.com/rightsize/rightsize/promquery"
+	"github.com/rightsize/rightsize/promquery/discovery"
 	"github.com/rightsize/rightsize/promquery/remote"
 	"github.com/rightsize/rightsize/promquery/tsdb"
 	"github.com/rightsize/rightsize/recommender"
@@ -20,49 +21,61 @@ import (
 // usageSource is where usage is read from.
 type usageSource struct {
 	api       promquery.API
+	http      *promquery.HTTP // nil for a folder
 	source    scan.Source
 	reader    *promquery.Reader // is source
 	raw       rawReader         // nil where usage is read by queries whatever happens
 	mode      readMode
 	described report.Source
 	close     func()
-	ends      time.Time // of a folder: where its last block ends; zero where that is not known
+	service   *discovery.Service // that was found in the cluster; nil where an address was given
+	proxied   bool               // whether it is asked through the API server
+	ends      time.Time          // of a folder: where its last block ends; zero where that is not known
 }
 
 // prometheusEnv stands in for --prometheus-url.
 const prometheusEnv = "PROMETHEUS_URL"
 
 // openUsage opens what the flags name: a server or a data folder.
-func (o *options) openUsage(temporary *scratch) (*usageSource, error) {
+func (o *options) openUsage(ctx context.Context, std streams) (*usageSource, error) {
 	url := o.prometheusURL
 	switch {
 	case o.tsdbDir != "" && url != "":
 		return nil, usagef("--tsdb and --prometheus-url exclude each other: give one of them")
 	case o.tsdbDir != "" && (o.prometheusConfig != "" || len(o.headers) > 0):
 		return nil, usagef("--prometheus-config and --header go with --prometheus-url, not with --tsdb")
+	case o.tsdbDir != "" && (o.backend.kind != nil || o.backend.tenant != ""):
+		return nil, usagef("--backend and --tenant go with a server, not with --tsdb")
+	case o.backend.service.Name != "" && (o.tsdbDir != "" || url != ""):
+		return nil, usagef("--prometheus-service goes without --prometheus-url and --tsdb: give one of them")
 	case o.tsdbDir != "" && o.qps > 0:
 		return nil, usagef("--qps goes with --prometheus-url, not with --tsdb")
 	case o.tsdbDir != "" && o.read == readRemote:
 		return nil, usagef("--read remote goes with --prometheus-url, not with --tsdb: --read auto reads every sample of a data folder")
 	case o.tsdbDir != "":
-		return o.openFolder(temporary)
-	case url == "":
+		return o.openFolder(std.scratch)
+	case url == "" && o.backend.service.Name == "":
 		url = os.Getenv(prometheusEnv)
 	}
 	if url == "" {
-		return nil, usagef("where is usage to be read from? Give --prometheus-url URL (or %s), or --tsdb DIR for the data folder of a Prometheus", prometheusEnv)
+		return o.openDiscovered(ctx, std.log)
 	}
-	return o.openServer(url)
+	return o.openServer(promquery.HTTPOptions{URL: url, Backend: o.backend.named("")})
 }
 
-func (o *options) openServer(url string) (*usageSource, error) {
-	api, err := promquery.NewHTTP(promquery.HTTPOptions{URL: url, ConfigFile: o.prometheusConfig, Headers: o.headers, PerSecond: o.qps})
+// openServer opens a server with what the flags say besides where it is.
+func (o *options) openServer(at promquery.HTTPOptions) (*usageSource, error) {
+	at.ConfigFile, at.Headers, at.PerSecond, at.Tenant = o.prometheusConfig, o.headers, o.qps, o.backend.tenant
+	api, err := promquery.NewHTTP(at)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	u := o.usageOf(api, report.Source{Kind: "prometheus", Address: api.String()}, func() {})
-	if o.read != readQuery {
-		u.raw = remote.New(api)
+	u, err := o.usageOf(api, report.Source{Kind: "prometheus", Address: api.String()}, func() {})
+	if err != nil {
+		return nil, err
+	}
+	if u.http = api; o.read != readQuery {
+		u.raw = o.translate(remote.New(api))
 	}
 	return u, nil
 }
@@ -77,18 +90,36 @@ func (o *options) openFolder(temporary *scratch) (*usageSource, error) {
 		return nil, err
 	}
 	closed := func() { _ = db.Close() } // it was only read
-	u := o.usageOf(db, report.Source{Kind: "tsdb", Address: o.tsdbDir}, closed)
+	u, err := o.usageOf(db, report.Source{Kind: "tsdb", Address: o.tsdbDir}, closed)
+	if err != nil {
+		closed()
+		return nil, err
+	}
 	u.ends = db.BlocksEnd()
 	if o.read == readAuto {
-		u.raw = folder{db}
+		u.raw = o.translate(folder{db})
 	}
 	return u, nil
 }
 
-func (o *options) usageOf(api promquery.API, described report.Source, closed func()) *usageSource {
+func (o *options) usageOf(api promquery.API, described report.Source, closed func()) (*usageSource, error) {
+	d, err := o.backend.dialect()
+	if err != nil {
+		return nil, err
+	}
+	api = d.API(api)
 	described.Read = "query_range"
 	reader := &promquery.Reader{API: api, RequestTimeout: o.queryTimeout, MaxSamples: o.maxSamples}
-	return &usageSource{api: api, source: reader, reader: reader, mode: o.read, described: described, close: closed}
+	return &usageSource{api: api, source: reader, reader: reader, mode: o.read, described: described, close: closed}, nil
+}
+
+// translate makes raw reading speak as queries do.
+func (o *options) translate(plain rawReader) rawReader {
+	d, err := o.backend.dialect()
+	if err != nil || d.IsZero() {
+		return plain // usageOf has said what is wrong
+	}
+	return translated{d.Raw(plain), plain}
 }
 
 // endedBefore is a warning where a folder's data end before the window begins: somebody has left out --until.
