@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"math"
 	"testing"
@@ -14,7 +15,7 @@ func TestBackends(t *testing.T) {
 	for _, b := range []struct {
 		name     string
 		start    func(context.Context) (*cluster.Server, error)
-		suffix   string  // of the address
+		backend  string  // for --backend; empty for Prometheus
 		cpu, mem float64 // shares
 		slack    int     // pods too many: its labels are those of the whole day that the window begins in
 	}{
@@ -22,8 +23,8 @@ func TestBackends(t *testing.T) {
 		{name: "Prometheus 2.42", start: startPrometheus242},
 		// Its rate begins at the last sample before the window: measured, 0.5 % off, and 1.6 % for a run of a quarter
 		// of an hour.
-		{name: "VictoriaMetrics", start: startVictoriaMetrics, suffix: "?nocache=1", cpu: 0.03, mem: 0.001, slack: 4},
-		{name: "Thanos", start: startThanos, suffix: "?max_source_resolution=0s"},
+		{name: "VictoriaMetrics", start: startVictoriaMetrics, backend: "victoriametrics", cpu: 0.03, mem: 0.001, slack: 4},
+		{name: "Thanos", start: startThanos, backend: "thanos"},
 	} {
 		t.Run(b.name, func(t *testing.T) {
 			server, err := b.start(context.Background())
@@ -31,7 +32,7 @@ func TestBackends(t *testing.T) {
 				t.Fatal(err)
 			}
 			t.Cleanup(server.Stop)
-			got := reportOf(t, append(as(cluster.Tool), fromPrometheus(server.URL()+b.suffix)...)...)
+			got := reportOf(t, append(as(cluster.Tool, "--backend", cmp.Or(b.backend, "prometheus")), fromPrometheus(server.URL())...)...)
 			sameReport(t, got, want, b.slack, map[string]float64{"cpu": b.cpu, "memory": b.mem})
 		})
 	}

@@ -363,6 +363,13 @@ func (w writer) context() slack.Block {
 	texts := []string{fmt.Sprintf("Usage of %s to %s UTC (%s), %s in %s", r.Window.Start().Format(minute), r.Window.Until.Format(minute),
 		recommender.ShortDuration(r.Window.Length), recommender.Count(len(r.Items), "container"), w.where())}
 	texts = append(texts, "Policy "+r.Policy.Name+": "+report.DescribeRules(r.Policy))
+	if rules := r.Policies()[1:]; len(rules) > 0 {
+		ruled := 0
+		for _, rule := range rules {
+			ruled += rule.Containers
+		}
+		texts = append(texts, fmt.Sprintf("%s of the policy file for %s", recommender.Count(len(rules), "rule"), recommender.Count(ruled, "container")))
+	}
 	texts = append(texts, w.uncounted()...)
 	var elements []slack.MixedElement
 	for _, text := range texts {

@@ -174,6 +174,11 @@ type Owners struct {
 	Jobs        map[string]Owner
 }
 
+// NewOwners has no objects yet.
+func NewOwners() Owners {
+	return Owners{Pods: map[string]Owner{}, ReplicaSets: map[string]Owner{}, Jobs: map[string]Owner{}}
+}
+
 // Of is the owner of a pod, a ReplicaSet or a Job; ok is false where it is not known.
 func (o Owners) Of(object Owner) (owner Owner, ok bool) {
 	switch object.Kind {

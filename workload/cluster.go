@@ -106,7 +106,7 @@ func (inv *Inventory) own(obj runtime.Object) {
 	}
 	owners, ok := inv.Owners[o.GetNamespace()]
 	if !ok {
-		owners = recommender.Owners{Pods: map[string]recommender.Owner{}, ReplicaSets: map[string]recommender.Owner{}, Jobs: map[string]recommender.Owner{}}
+		owners = recommender.NewOwners()
 		inv.Owners[o.GetNamespace()] = owners
 	}
 	var whose recommender.Owner

@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"maps"
 	"strconv"
 
@@ -148,13 +149,18 @@ func surge(s appsv1.DeploymentStrategy, replicas int) int {
 	if s.Type == appsv1.RecreateDeploymentStrategyType {
 		return 0
 	}
-	most := intstr.FromString("25%")
-	if s.RollingUpdate != nil && s.RollingUpdate.MaxSurge != nil {
-		most = *s.RollingUpdate.MaxSurge
+	if s.RollingUpdate == nil {
+		return surgeOf(nil, replicas)
 	}
-	n, err := intstr.GetScaledValueFromIntOrPercent(&most, replicas, true)
+	return surgeOf(s.RollingUpdate.MaxSurge, replicas)
+}
+
+// surgeOf is a maxSurge in pods: a quarter of the replicas where there is none, rounded up.
+func surgeOf(most *intstr.IntOrString, replicas int) int {
+	quarter := intstr.FromString("25%")
+	n, err := intstr.GetScaledValueFromIntOrPercent(cmp.Or(most, &quarter), replicas, true)
 	if err != nil {
-		return 0 // which the API server refuses
+		return 0 // which whoever reads it refuses
 	}
 	return n
 }

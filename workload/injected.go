@@ -6,19 +6,28 @@ import (
 	"github.com/rightsize/rightsize/recommender"
 )
 
-// annotations are those of a pod's template that size what an injector puts into its pods, by the container's name. They are
-// in the injectors' documentation: https://istio.io/latest/docs/reference/config/annotations/,
+// injector is what puts a container into pods on their way.
+type injector struct {
+	name string
+	by   [recommender.NumResources]recommender.SizedBy // annotations of a pod's template; none where it has none
+}
+
+// injectors are those that are known, by the names of their containers, with the annotations that their documentation
+// gives: https://istio.io/latest/docs/reference/config/annotations/,
 // https://linkerd.io/2/reference/proxy-configuration/.
-func annotations(container string) (by [recommender.NumResources]recommender.SizedBy) {
-	switch container {
-	case "istio-proxy":
-		by[recommender.CPU] = recommender.SizedBy{Request: "sidecar.istio.io/proxyCPU", Limit: "sidecar.istio.io/proxyCPULimit"}
-		by[recommender.Memory] = recommender.SizedBy{Request: "sidecar.istio.io/proxyMemory", Limit: "sidecar.istio.io/proxyMemoryLimit"}
-	case "linkerd-proxy":
-		by[recommender.CPU] = recommender.SizedBy{Request: "config.linkerd.io/proxy-cpu-request", Limit: "config.linkerd.io/proxy-cpu-limit"}
-		by[recommender.Memory] = recommender.SizedBy{Request: "config.linkerd.io/proxy-memory-request", Limit: "config.linkerd.io/proxy-memory-limit"}
+func injectors() map[string]injector {
+	return map[string]injector{
+		"istio-init":   {name: "Istio"},
+		"linkerd-init": {name: "Linkerd"},
+		"istio-proxy": {"Istio", [recommender.NumResources]recommender.SizedBy{
+			recommender.CPU:    {Request: "sidecar.istio.io/proxyCPU", Limit: "sidecar.istio.io/proxyCPULimit"},
+			recommender.Memory: {Request: "sidecar.istio.io/proxyMemory", Limit: "sidecar.istio.io/proxyMemoryLimit"},
+		}},
+		"linkerd-proxy": {"Linkerd", [recommender.NumResources]recommender.SizedBy{
+			recommender.CPU:    {Request: "config.linkerd.io/proxy-cpu-request", Limit: "config.linkerd.io/proxy-cpu-limit"},
+			recommender.Memory: {Request: "config.linkerd.io/proxy-memory-request", Limit: "config.linkerd.io/proxy-memory-limit"},
+		}},
 	}
-	return by
 }
 
 // addInjected adds to each workload the containers that its newest pod has and its template does not: something puts them
@@ -63,7 +72,7 @@ func (w *Workload) inject(pod podSeen, former []string) {
 		name := c.ID.Container
 		c.ID = like.ID
 		c.ID.Container, c.Replicas, c.Owner, c.Pod = name, like.Replicas, like.Owner, like.Pod
-		c.Injected, c.SizedBy = true, annotations(name)
+		c.Injected, c.SizedBy = true, injectors()[name].by
 		w.Containers = append(w.Containers, c)
 	}
 	for i, name := range pod.init {

@@ -214,7 +214,7 @@ func (m *metricsReader) amount(x Metric, side func(*recommender.Bounds) *recomme
 func (m *metricsReader) ownersOf(namespace string) recommender.Owners {
 	o, ok := m.owners[namespace]
 	if !ok {
-		o = recommender.Owners{Pods: map[string]recommender.Owner{}, ReplicaSets: map[string]recommender.Owner{}, Jobs: map[string]recommender.Owner{}}
+		o = recommender.NewOwners()
 		m.owners[namespace] = o
 	}
 	return o
@@ -297,8 +297,8 @@ func ended(p *seenPod) int {
 
 // changed says how it shows that what was admitted of a container may not be what is declared.
 func (m *metricsReader) changed(ref Ref, pods []*seenPod, container string, r recommender.Resource) string {
-	if injector := injectedBy(container); injector != "" {
-		return injector + " puts this container into pods"
+	if known := injectors()[container]; known.name != "" {
+		return known.name + " puts this container into pods"
 	}
 	newest := pods[0]
 	if newest.gone {
@@ -401,10 +401,4 @@ func (m *metricsReader) surround() {
 	for _, room := range m.nodes {
 		m.around.nodes = append(m.around.nodes, *room)
 	}
-}
-
-// injectedBy is the service mesh that puts containers of this name into pods, for some that are well known; empty for
-// others.
-func injectedBy(container string) string {
-	return map[string]string{"istio-proxy": "Istio", "istio-init": "Istio", "linkerd-proxy": "Linkerd", "linkerd-init": "Linkerd"}[container]
 }

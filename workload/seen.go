@@ -127,7 +127,7 @@ func (s sightings) made() (all []*podGroup) {
 		g := s.groups[ref]
 		for i := range g.Containers {
 			c := &g.Containers[i]
-			c.SizedBy = annotations(c.ID.Container)
+			c.SizedBy = injectors()[c.ID.Container].by
 			c.Injected = c.SizedBy != [recommender.NumResources]recommender.SizedBy{}
 		}
 		slices.SortFunc(g.Parts, Ref.Compare)

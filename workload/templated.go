@@ -1,6 +1,7 @@
 package workload
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"slices"
@@ -85,17 +86,7 @@ func (s templatedStrategy) surge(replicas int) int {
 	case s.BlueGreen != nil:
 		return replicas
 	}
-	most := intstr.FromString("25%")
-	for _, by := range []templatedBy{s.RollingParams, s.Canary} {
-		if by.MaxSurge != nil {
-			most = *by.MaxSurge
-		}
-	}
-	n, err := intstr.GetScaledValueFromIntOrPercent(&most, replicas, true)
-	if err != nil {
-		return 0 // which the controller refuses
-	}
-	return n
+	return surgeOf(cmp.Or(s.Canary.MaxSurge, s.RollingParams.MaxSurge), replicas)
 }
 
 // inTemplate are the complaints about the pod's template: of the rest of the object no more is read than is needed.
