@@ -111,13 +111,18 @@ func ruleFields() []field[Rule] {
 }
 
 func matchTable() (fields []field[Match]) {
-	for _, f := range matchFields() {
+	for i, f := range [numLists]struct{ name, about string }{
+		{"namespace", "patterns of namespaces"},
+		{"kind", "patterns of kinds, in any case: deployment, CronJob"},
+		{"workload", "patterns of workloads' names"},
+		{"container", "patterns of containers' names"},
+	} {
 		fields = append(fields, field[Match]{
 			name: f.name, about: f.about, schema: patternsSchema(),
 			read: func(r *reader, to *Match, n *yaml.Node, at string) {
-				*f.in(to) = r.patterns(n, at, f.name == "kind")
+				*to.lists()[i] = r.patterns(n, at, f.name == "kind")
 			},
-			print: func(m Match) *yaml.Node { return texts(*f.in(&m)) },
+			print: func(m Match) *yaml.Node { return texts(*m.lists()[i]) },
 		})
 	}
 	return append(fields, field[Match]{

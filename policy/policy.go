@@ -97,8 +97,9 @@ func (f *File) RuleFor(id recommender.ID, workload map[string]string) int {
 }
 
 func (m Match) holds(id recommender.ID, workload map[string]string) bool {
-	for _, field := range matchFields() {
-		if patterns := *field.in(&m); len(patterns) > 0 && !anyFits(patterns, field.of(id)) {
+	names := [numLists]string{id.Namespace, strings.ToLower(id.Kind), id.Workload, id.Container}
+	for i, patterns := range m.lists() {
+		if len(*patterns) > 0 && !anyFits(*patterns, names[i]) {
 			return false
 		}
 	}
@@ -112,26 +113,18 @@ func anyFits(patterns []string, name string) bool {
 	})
 }
 
-// matchField is one of a Match's lists of patterns, and what it is held against.
-type matchField struct {
-	name, about string
-	in          func(*Match) *[]string
-	of          func(recommender.ID) string
-}
+const numLists = 4
 
-func matchFields() []matchField {
-	return []matchField{
-		{"namespace", "patterns of namespaces", func(m *Match) *[]string { return &m.Namespace }, func(id recommender.ID) string { return id.Namespace }},
-		{"kind", "patterns of kinds, in any case: deployment, CronJob", func(m *Match) *[]string { return &m.Kind }, func(id recommender.ID) string { return strings.ToLower(id.Kind) }},
-		{"workload", "patterns of workloads' names", func(m *Match) *[]string { return &m.Workload }, func(id recommender.ID) string { return id.Workload }},
-		{"container", "patterns of containers' names", func(m *Match) *[]string { return &m.Container }, func(id recommender.ID) string { return id.Container }},
-	}
+// lists are the patterns of namespace, kind, workload and container, in this order.
+func (m *Match) lists() [numLists]*[]string {
+	return [numLists]*[]string{&m.Namespace, &m.Kind, &m.Workload, &m.Container}
 }
 
 // covers says that m holds wherever other does, as far as that can be seen from the patterns alone.
 func (m Match) covers(other Match) bool {
-	for _, field := range matchFields() {
-		mine, theirs := *field.in(&m), *field.in(&other)
+	others := other.lists()
+	for i, list := range m.lists() {
+		mine, theirs := *list, *others[i]
 		if len(mine) == 0 || slices.Contains(mine, "*") {
 			continue
 		}

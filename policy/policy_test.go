@@ -144,6 +144,7 @@ func TestProblems(t *testing.T) {
 		"pattern":          {"version: 1\nrules: [{name: a, match: {namespace: 'a[', workload: []}, minRuns: 1}]\n", []string{`2: rules[0].match.namespace: invalid "a[": want a name, which may have * and ? and [a-z] in it`, "2: rules[0].match.workload: is empty"}},
 		"labels":           {"version: 1\nrules: [{name: a, match: {labels: 'a in b'}, minRuns: 1}]\n", []string{`2: rules[0].match.labels: invalid "a in b"`}},
 		"no reason":        {"version: 1\nrules: [{name: a, match: {namespace: a}, exempt: true}]\n", []string{"2: rules[0].exempt: want the reason, which reports show"}},
+		"escapes":          {"version: 1\nrules: [{name: \"a\\e[31m\", match: {namespace: a}, exempt: \"b\\u202e\"}]\n", []string{"2: rules[0].name: has characters that cannot be shown", "2: rules[0].exempt: has characters that cannot be shown"}},
 		"both":             {"version: 1\nrules: [{name: a, match: {namespace: a}, exempt: old, minRuns: 4}]\n", []string{"2: rules[0]: a is exempt, so its other settings would have no effect"}},
 		"neither":          {"version: 1\nrules: [{name: a, match: {namespace: a}}]\n", []string{"2: rules[0]: a changes nothing: want exempt, or some settings"}},
 		"same name":        {"version: 1\nrules:\n- {name: a, match: {namespace: a}, minRuns: 4}\n- {name: a, match: {namespace: b}, minRuns: 4}\n", []string{"4: rules[1]: the name a is taken by rules[0]"}},

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"go.yaml.in/yaml/v3"
+
+	"github.com/rightsize/rightsize/recommender"
 )
 
 // Invalid is a file that cannot be carried out, with all that is wrong with it: "rightsize.yaml:7: rules[0].memory:
@@ -166,6 +168,8 @@ func (r *reader) text(n *yaml.Node, at, want string) string {
 	switch {
 	case s == "" || followed(n).Tag == "!!bool":
 		r.wrong(n, at, "%s", want)
+	case recommender.Printable(s) != s:
+		r.wrong(n, at, "has characters that cannot be shown")
 	case len(s) > maxText:
 		r.wrong(n, at, "has %d bytes, and at most %d are taken", len(s), maxText)
 	}
