@@ -21,6 +21,7 @@ type pool struct {
 	match  map[string]workload.Match
 
 	keepsRecent bool // a rule asks for it
+	keepsTimes  bool // somebody wants timelines
 
 	owners   recommender.Owners
 	declared map[key]bool
@@ -44,6 +45,7 @@ type entry struct {
 	restarts   map[string]int // by pod; those that were counted
 	throttling recommender.Throttling
 	recent     [recommender.NumResources]recommender.Recent
+	times      map[string]*podTimes // by pod; where somebody wants timelines
 }
 
 func newPool(w recommender.Window, b batch, p *pods) *pool {
@@ -61,7 +63,7 @@ func newPool(w recommender.Window, b batch, p *pods) *pool {
 }
 
 func newEntry(w recommender.Window) *entry {
-	e := &entry{runs: make(map[string]bool), unmeasured: make(map[string]bool), restarts: make(map[string]int)}
+	e := &entry{runs: make(map[string]bool), unmeasured: make(map[string]bool), restarts: make(map[string]int), times: make(map[string]*podTimes)}
 	for r := range recommender.NumResources {
 		e.covered[r] = make([]uint64, (w.Points()+63)/64)
 		e.pods[r] = make(map[string]*recommender.PodUsage)
@@ -109,7 +111,11 @@ func (h *pool) addSeries(s promquery.Series) {
 	}
 	u := &e.usage[s.Resource]
 	e.runs[h.run(s.Pod)] = true
-	h.addToPod(e.pod(s.Resource, s.Pod), s)
+	own := e.pod(s.Resource, s.Pod)
+	if h.keepsTimes {
+		e.timesOf(s.Pod)[s.Resource].add(len(own.Samples), s.Points)
+	}
+	h.addToPod(own, s)
 	if h.keepsRecent {
 		for i, k := range s.Points {
 			e.recent[s.Resource].Add(s.Values[i], h.window.Until.Sub(h.window.Time(k)))
@@ -172,6 +178,9 @@ func (h *pool) addFacts(f promquery.Facts) {
 	}
 	for c, run := range f.Runs {
 		if e := h.entry(c.Pod, c.Name); e != nil {
+			if h.keepsTimes {
+				e.addRunTimes(c.Pod, h.gridPoint(f.Peaks[c].At), run, f.Peaks[c])
+			}
 			e.addShortRun(c.Pod, h.run(c.Pod), run, f.Peaks[c])
 		}
 	}
@@ -212,6 +221,15 @@ func (e *entry) addShortRun(pod, name string, run promquery.Run, peak recommende
 	p := e.pod(recommender.CPU, pod)
 	p.Samples = append(p.Samples, run.CPU)
 	u.Peak = higher(u.Peak, recommender.Peak{Value: run.CPU, Pod: pod, At: peak.At, Within: peak.Within})
+}
+
+// addRunTimes notes when a run was that addShortRun is about to add.
+func (e *entry) addRunTimes(pod string, point int, run promquery.Run, peak recommender.Peak) {
+	for r, has := range [recommender.NumResources]bool{recommender.CPU: run.Measured && peak.Pod != "", recommender.Memory: peak.Pod != ""} {
+		if r := recommender.Resource(r); has {
+			e.timesOf(pod)[r].addPoint(len(e.pod(r, pod).Samples), int32(point))
+		}
+	}
 }
 
 // history is what was gathered for the container, ready for Recommend. The zero History is nothing. It can be had

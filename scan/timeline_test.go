@@ -37,7 +37,7 @@ func TestReplay(t *testing.T) {
 	var got []scan.Timeline
 	plan.Replay = func(l scan.Timeline) { got = append(got, l) }
 	mustRun(t, src, plan)
-	if len(got) != 1 || len(got[0].Pods) != 2 || len(got[0].OOMKills) != 1 {
+	if len(got) != 1 || len(got[0].Pods) != 2 || len(got[0].Item.OOMKills) != 1 {
 		t.Fatalf("Replay was handed %d containers: %+v", len(got), got)
 	}
 	const rollout = 4 * 288
