@@ -151,7 +151,7 @@ func TestImportsPointDown(t *testing.T) {
 		"promquery/tsdb": {"promquery", "promquery/chunks"},
 		"workload":       {"recommender"},
 		"scan":           {"recommender", "promquery", "workload"},
-		"report":         {"recommender", "scan"},
+		"report":         {"recommender", "scan", "backtest"},
 		"notify":         {"recommender", "scan", "report"},
 		"patch":          {"recommender", "workload", "scan", "report", "patch/splice"},
 		"patch/splice":   {},
