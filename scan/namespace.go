@@ -207,7 +207,7 @@ func (s *scanner) judge(ctx context.Context, c recommender.Container, histories 
 	s.explainGaps(ctx, &rec, p)
 	item := Item{Recommendation: rec, Policy: own}
 	if s.plan.Replay != nil {
-		s.replay(Timeline{Item: item, Pods: lines, Ownership: p.owners(c.ID), History: history})
+		s.replay(Timeline{Item: item, Pods: lines, Ownership: p.owners(c.ID), History: history, Expressions: histories.expressions})
 	}
 	return item
 }

@@ -23,6 +23,8 @@ type pool struct {
 	keepsRecent bool // a rule asks for it
 	keepsTimes  bool // somebody wants timelines
 
+	expressions promquery.Expressions
+
 	owners   recommender.Owners
 	declared map[key]bool
 	entries  map[key]*entry                   // of the containers that are asked for
@@ -170,6 +172,7 @@ func higher(a, b recommender.Peak) recommender.Peak {
 }
 
 func (h *pool) addFacts(f promquery.Facts) {
+	h.expressions = f.Expressions
 	for c, peak := range f.Peaks {
 		if e := h.entry(c.Pod, c.Name); e != nil {
 			u := &e.usage[recommender.Memory]

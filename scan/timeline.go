@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/rightsize/rightsize/promquery"
 	"github.com/rightsize/rightsize/recommender"
 )
 
@@ -15,9 +16,11 @@ type Timeline struct {
 	Pods      []PodTimeline // in order of their names
 	Ownership Ownership     // of the workload's pods
 
-	// History is what the recommendation was made from: every sample, where a point of the grid may have several. It
-	// is only good until Replay returns.
+	// History is what the recommendation was made from: every sample, where a point of the grid may have several. Whoever
+	// keeps it keeps them all.
 	History recommender.History
+
+	Expressions promquery.Expressions
 }
 
 // PodTimeline is what one pod used at the points of the window's grid, one value a point, ascending. Of several samples
