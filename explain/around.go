@@ -98,16 +98,12 @@ func describeQuota(r recommender.Resource, q recommender.Quota) string {
 func (e Explanation) happened() (facts []string) {
 	const minute = "2006-01-02 15:04"
 	kills := e.Item.OOMKills
-	earlier := max(len(kills)-maxKills, 0)
-	if earlier > 0 {
-		facts = append(facts, "OOM killed "+recommender.Count(earlier, "time")+" more, before these:")
-	}
-	for _, k := range kills[earlier:] {
-		text := fmt.Sprintf("OOM killed in pod %s before %s UTC", k.Pod, k.At.UTC().Format(minute))
-		if k.Limit > 0 {
-			text += ", at a limit of " + recommender.Memory.Approximate(k.Limit)
+	if latest := kills[max(len(kills)-maxKills, 0):]; len(latest) > 0 {
+		var texts []string
+		for _, k := range latest {
+			texts = append(texts, k.At.UTC().Format(minute)+" in pod "+k.Pod)
 		}
-		facts = append(facts, recommender.Printable(text))
+		facts = append(facts, recommender.Printable(fmt.Sprintf("%s, seen at %s", recommender.Count(len(kills), "OOM kill"), strings.Join(texts, ", ")))+moreThan(len(kills), len(latest)))
 	}
 	if n := e.Item.Restarts; n != nil && *n > 0 {
 		facts = append(facts, "restarted "+recommender.Count(*n, "time")+" in the window, all pods together")
@@ -119,6 +115,14 @@ func (e Explanation) happened() (facts []string) {
 		facts = append(facts, fmt.Sprintf("the QoS class of its pods becomes %s instead of %s", q.After, q.Now))
 	}
 	return facts
+}
+
+// moreThan says that not all are told.
+func moreThan(n, told int) string {
+	if n > told {
+		return fmt.Sprintf(" and %d times before", n-told)
+	}
+	return ""
 }
 
 // around is the section of them.

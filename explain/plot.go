@@ -123,8 +123,12 @@ func (p *plot) fill() {
 		}
 	}
 	for _, l := range slices.Backward(p.levels) { // what is recommended over what is declared, and limits over requests
-		for column := range p.cells[p.row(l.amount)] {
-			p.cells[p.row(l.amount)][column] = span{string(l.rune), l.ink}
+		row := p.cells[p.row(l.amount)]
+		for column, cell := range row {
+			// Where usage ends in this row, its end says more than the line does.
+			if cell.text == " " || cell.text == "█" || cell.text == string(nowRune) {
+				row[column] = span{string(l.rune), l.ink}
+			}
 		}
 	}
 }
@@ -197,12 +201,12 @@ func ticks() []tick {
 	}
 }
 
-// times is the axis below the plot: the fewest labels that are two columns apart, at whole hours and days of UTC.
+// times is the axis below the plot: as many labels as there is room for, at whole hours and days of UTC.
 func (p *plot) times() line {
 	n := len(p.bins.middle)
 	text := []rune(strings.Repeat(" ", n))
 	for _, t := range ticks() {
-		if float64(n)*float64(t.every)/float64(p.window.Length) < 8 {
+		if room := float64(n) * float64(t.every) / float64(p.window.Length); room < float64(1+len("Mon 26")) {
 			continue
 		}
 		for at := p.window.Start().UTC().Truncate(t.every); !at.After(p.window.Until); at = at.Add(t.every) {

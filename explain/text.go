@@ -83,7 +83,11 @@ func (e Explanation) head(width int) []line {
 	}
 	out = append(out, wrap(span{}, fmt.Sprintf("%s up to %s UTC by %s, policy %s: %s", recommender.ShortDuration(w.Length), w.Until.UTC().Format(minute),
 		e.Report.Source.Read, e.policyName(), recommender.Printable(report.DescribeRules(e.policy()))), width)...)
-	return append(out, wrap(span{}, e.ownership(), width)...)
+	out = append(out, wrap(span{}, e.ownership(), width)...)
+	if len(e.Usage.Pods) > 0 {
+		out = append(out, line{{text: "█", ink: blue}, {text: " median of the pods  "}, {text: "░", ink: blue}, {text: " the highest  "}, {string(newRune), green}, {text: " new  "}, {string(nowRune), yellow}, {text: " now  "}, {text: "UTC", ink: faint}})
+	}
+	return out
 }
 
 // policyName is that of the policy, with the rule of the policy file that made it so.
@@ -99,6 +103,7 @@ func (e Explanation) policyName() string {
 func (e Explanation) ownership() string {
 	var parts []string
 	switch n := e.Item.Replicas; {
+	case e.Item.ID.Kind == "CronJob":
 	case n == recommender.UnknownReplicas:
 		parts = append(parts, "replicas are not declared")
 	case n == 1:
@@ -132,7 +137,11 @@ func (e Explanation) ownership() string {
 func (e Explanation) panel(r recommender.Resource, width int) []line {
 	request, limit := report.Changes(e.Item, r)
 	title := span{strings.ToUpper(r.String()) + "  ", strong}
-	out := wrap(title, "request "+request+",  limit "+limit, width)
+	text := "request " + request + ", limit " + limit
+	if advice := e.Item.Advice[r].Bounds; !advice.Request.IsAdvice() && !advice.Limit.IsAdvice() {
+		text += ": nothing is recommended"
+	}
+	out := wrap(title, text, width)
 	evidence := e.Item.Evidence[r]
 	if evidence.Samples == 0 {
 		out = append(out, plain("  no samples in the window"))
@@ -157,12 +166,13 @@ func (e Explanation) percentiles(r recommender.Resource) string {
 	}{{"P50", v.P50}, {"P90", v.P90}, {"P95", v.P95}, {"P99", v.P99}, {"max", v.Peak.Value}} {
 		parts = append(parts, p.name+" "+r.Approximate(p.value))
 	}
-	return strings.Join(parts, "   ")
+	return strings.Join(parts, ", ")
 }
 
 func (e Explanation) samples(r recommender.Resource) string {
 	v := e.Item.Evidence[r]
-	text := fmt.Sprintf("%s of %s, there %s", recommender.Count(v.Samples, "sample"), recommender.Count(v.Pods, "pod"), recommender.ShortDuration(v.Covered))
+	text := fmt.Sprintf("%s of %s in %s of the %s", recommender.Count(v.Samples, "sample"), recommender.Count(v.Pods, "pod"),
+		recommender.ShortDuration(v.Covered), recommender.ShortDuration(e.Report.Window.Length))
 	if e.Item.RunsToCompletion() {
 		text = fmt.Sprintf("%s of %s", recommender.Count(v.Samples, "sample"), recommender.Count(v.Pods, "pod"))
 	}
@@ -212,6 +222,7 @@ func (e Explanation) spread(r recommender.Resource, width int) []line {
 // derived is which rule gave what, and which guard changed it.
 func (e Explanation) derived(r recommender.Resource, width int) (out []line) {
 	advice, rules := e.Item.Advice[r], e.policy().Rules[r]
+	told := map[string]bool{}
 	for _, side := range []struct {
 		name string
 		rule recommender.Rule
@@ -226,8 +237,13 @@ func (e Explanation) derived(r recommender.Resource, width int) (out []line) {
 			if side.of(s.From) == side.of(s.To) {
 				continue
 			}
-			head := span{"           -> " + valueText(r, side.of(s.To)) + " by ", ""}
-			out = append(out, wrap(head, s.Guard+because(advice, s.Guard, side.name), width)...)
+			head := span{"    -> ", ""}
+			why := because(advice, s.Guard, side.name)
+			if told[why] {
+				why = " too"
+			}
+			told[why] = true
+			out = append(out, wrap(head, valueText(r, side.of(s.To))+" by "+s.Guard+why, width)...)
 		}
 	}
 	return out
@@ -266,10 +282,14 @@ func valueText(r recommender.Resource, v recommender.Value) string {
 func (e Explanation) notes(r recommender.Resource, width int) (out []line) {
 	advice := e.Item.Advice[r]
 	for _, n := range advice.Notes {
-		told := slices.ContainsFunc(advice.Steps, func(s recommender.Step) bool { return s.Guard == n.Code })
-		if !told {
-			out = append(out, wrap(span{"  ! ", yellow}, n.Code+": "+recommender.Printable(n.Text), width)...)
+		text := n.Code + ": " + recommender.Printable(n.Text)
+		switch {
+		case slices.ContainsFunc(advice.Steps, func(s recommender.Step) bool { return s.Guard == n.Code }):
+			continue
+		case r == recommender.CPU && slices.Contains(e.Item.Advice[recommender.Memory].Notes, n):
+			text = n.Code + ": as of memory"
 		}
+		out = append(out, wrap(span{"  ! ", yellow}, text, width)...)
 	}
 	return out
 }
@@ -347,11 +367,16 @@ func aligned(rows [][]string) (out []string) {
 	return out
 }
 
-// pasted is the PromQL.
+// pasted is the PromQL: what to draw, and what gives the numbers.
 func (e Explanation) pasted(width int) []line {
 	var out []line
+	proofs := false
 	for _, r := range []recommender.Resource{recommender.Memory, recommender.CPU} {
 		for _, q := range e.Queries[r] {
+			if q.Share {
+				proofs = true
+				continue
+			}
 			doc := r.String() + " " + q.Doc
 			if text := q.gives(r); text != "" {
 				doc += " = " + text
@@ -360,14 +385,29 @@ func (e Explanation) pasted(width int) []line {
 			out = append(out, wrapQuery(q.PromQL, 2, width)...)
 		}
 	}
+	if proofs {
+		out = append(out, comment("percentiles are of all pods' samples together, which quantile_over_time cannot give of several series: -o json has queries that prove them", width)...)
+	}
 	if out == nil {
 		return nil
 	}
-	head := line{{"PROMQL", strong}, {text: "  to paste into Prometheus"}}
-	if pods := e.pods(recommender.Memory); len(pods) > 0 && e.Queries[recommender.Memory] != nil && e.named() {
-		return append([]line{head}, out...)
+	head := []line{{{"PROMQL", strong}, {text: "  to paste into Prometheus"}}}
+	if !e.named() {
+		head = append(head, wrap(span{"  ", ""}, "pods are selected by the beginning of their names, since there are too many to name: others may begin so too", width)...)
 	}
-	return append(append([]line{head}, wrap(span{"  ", ""}, "of too many pods to name: these select them by the beginning of their names, and others that begin so", width)...), out...)
+	return append(head, out...)
+}
+
+// comment is a text in PromQL's comments.
+func comment(text string, width int) []line {
+	out := wrap(span{"  # ", faint}, text, width)
+	for i := range out {
+		out[i][0] = span{"  # ", faint}
+		for k := range out[i] {
+			out[i][k].ink = faint
+		}
+	}
+	return out
 }
 
 // gives is what a query answers.
