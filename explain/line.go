@@ -1,6 +1,7 @@
 package explain
 
 import (
+	"slices"
 	"strings"
 	"unicode/utf8"
 )
@@ -37,15 +38,20 @@ func (l line) width() (n int) {
 
 // write writes the line without blanks at its end.
 func (l line) write(b *strings.Builder, color bool) {
-	var text strings.Builder
-	for _, s := range l {
-		if color && s.ink != "" && strings.TrimSpace(s.text) != "" {
-			text.WriteString("\x1b[" + string(s.ink) + "m" + s.text + "\x1b[0m")
-		} else {
-			text.WriteString(s.text)
+	l = slices.Clone(l)
+	for n := len(l) - 1; n >= 0; n-- {
+		if l[n].text = strings.TrimRight(l[n].text, " "); l[n].text != "" {
+			break
 		}
 	}
-	b.WriteString(strings.TrimRight(text.String(), " ") + "\n")
+	for _, s := range l {
+		if color && s.ink != "" && strings.TrimSpace(s.text) != "" {
+			b.WriteString("\x1b[" + string(s.ink) + "m" + s.text + "\x1b[0m")
+		} else {
+			b.WriteString(s.text)
+		}
+	}
+	b.WriteString("\n")
 }
 
 // padded is the line filled up with blanks.

@@ -12,8 +12,8 @@ import (
 )
 
 const (
-	// minWidth is the narrowest that anything is made for: below it a plot shows nothing.
-	minWidth = 50
+	// minWidth is the narrowest that anything is made for: the table of the backtest is as wide.
+	minWidth = 60
 
 	// twoColumns is the width from which memory and CPU stand next to each other.
 	twoColumns = 150
@@ -324,7 +324,8 @@ func (e Explanation) tried(width int) []line {
 	return head
 }
 
-// trialRow is the mean limit of memory and how often it was hit, and the mean request of CPU and the share of demand above it.
+// trialRow is the mean limit of memory and how often it was hit, and the mean request of CPU and the share of demand above it;
+// "-" where the policy set nothing.
 func trialRow(result backtest.Result, policy int) []string {
 	memory, cpu := result.Scores[policy][recommender.Memory], result.Scores[policy][recommender.CPU]
 	row := []string{"-", "-", "-", "-"}
@@ -334,8 +335,6 @@ func trialRow(result backtest.Result, policy int) []string {
 	case memory.Limit.Points > 0:
 		row[0] = recommender.Memory.Approximate(memory.Limit.Set / memory.Limit.Points)
 		row[1] = recommender.Count(int(memory.Breaches), "time")
-	default:
-		row[0] = "none"
 	}
 	switch {
 	case result.Folds[recommender.CPU] == 0:
@@ -343,8 +342,6 @@ func trialRow(result backtest.Result, policy int) []string {
 	case cpu.Request.Points > 0:
 		row[2] = recommender.CPU.Approximate(cpu.Request.Set / cpu.Request.Points)
 		row[3] = fmt.Sprintf("%.1f%%", 100*cpu.Request.ExcessShare())
-	default:
-		row[2] = "none"
 	}
 	return row
 }

@@ -8,13 +8,17 @@ import (
 	"github.com/rightsize/rightsize/recommender"
 )
 
-// Expressions makes PromQL about what a namespace's containers used, for people to paste. The zero value is of series as
-// they are where nothing is exported.
+// Expressions makes PromQL about what a namespace's containers used, for people to paste.
 type Expressions struct {
 	namespace string
 	forms     forms
 	window    recommender.Window
 	raw       bool
+}
+
+// NewExpressions are those of a namespace of whose series nothing is known.
+func NewExpressions(namespace string, w recommender.Window) Expressions {
+	return Expressions{namespace: namespace, window: w}
 }
 
 // Sampled says that usage was read sample by sample, and not at the points of the grid.
