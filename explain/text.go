@@ -321,6 +321,9 @@ func (e Explanation) tried(width int) []line {
 	if censored {
 		head = append(head, wrap(span{"  * ", ""}, "in force while usage was measured, which could not exceed it", width)...)
 	}
+	if !e.Usage.Expressions.Sampled() {
+		head = append(head, wrap(span{"  ", ""}, "at the points of the grid: peaks between them were neither learnt from nor counted", width)...)
+	}
 	return head
 }
 

@@ -7,7 +7,10 @@ import (
 	"net/url"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"testing"
+
+	"golang.org/x/tools/txtar"
 
 	"github.com/rightsize/rightsize/testdata/promserver"
 )
@@ -66,6 +69,19 @@ func testPromQL(t *testing.T, demo string) {
 	}
 	if err := prometheus.Close(); err != nil {
 		t.Error(err)
+	}
+}
+
+// docs/explain.md shows what its script pins.
+func TestExplainDocShowsRealOutput(t *testing.T) {
+	archive, err := txtar.ParseFile(filepath.Join("..", "..", "testdata", "scripts", "explain.txtar"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, f := range archive.Files {
+		if f.Name == "docs_explain.golden" && !strings.Contains(readDoc(t, "docs", "explain.md"), string(f.Data)+"```") {
+			t.Errorf("docs/explain.md does not show the screen of explain.txtar, which is now:\n%s", f.Data)
+		}
 	}
 }
 
