@@ -196,8 +196,18 @@ type tick struct {
 func ticks() []tick {
 	const day = 24 * time.Hour
 	return []tick{
-		{5 * time.Minute, "15:04"}, {time.Hour, "15:04"}, {3 * time.Hour, "15:04"}, {6 * time.Hour, "15:04"}, {12 * time.Hour, "15:04"},
-		{day, "Mon 2"}, {2 * day, "Mon 2"}, {7 * day, "Jan 2"}, {14 * day, "Jan 2"}, {28 * day, "Jan 2"}, {91 * day, "Jan 2"}, {364 * day, "Jan 2"},
+		{5 * time.Minute, "15:04"},
+		{time.Hour, "15:04"},
+		{3 * time.Hour, "15:04"},
+		{6 * time.Hour, "15:04"},
+		{12 * time.Hour, "15:04"},
+		{day, "Mon 2"},
+		{2 * day, "Mon 2"},
+		{7 * day, "Jan 2"},
+		{14 * day, "Jan 2"},
+		{28 * day, "Jan 2"},
+		{91 * day, "Jan 2"},
+		{364 * day, "Jan 2"},
 	}
 }
 
