@@ -112,7 +112,7 @@ type Total struct {
 // Totals sums requests over replicas. Where there is no advice, what is declared stays. A container with a
 // limit and no request requests its limit, as Kubernetes has it
 // (https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/). Init containers count by what the
-// largest of a pod requests more than the others together
+// largest of a pod, with the sidecars before it, requests more than the others together
 // (https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers).
 func (r Report) Totals() (totals [recommender.NumResources]Total) {
 	for rest := r.Items; len(rest) > 0; {
@@ -136,14 +136,20 @@ func sameWorkload(a, b recommender.ID) bool {
 // add adds the containers of one workload.
 func (t *Total) add(items []scan.Item, res recommender.Resource) {
 	var now, after, firstNow, firstAfter float64 // the latter of one pod's init containers
-	pods := 0
+	pods, nows, afters := 0, map[string]float64{}, map[string]float64{}
+	for _, item := range items {
+		if !item.Init {
+			nows[item.ID.Container], _ = Requested(item.Spec[res]).Amount()
+			afters[item.ID.Container], _ = Requested(inForce(item, res)).Amount()
+		}
+	}
 	for _, item := range items {
 		x, declared := Requested(item.Spec[res]).Amount()
 		y, _ := Requested(inForce(item, res)).Amount()
 		n := Replicas(item)
 		pods = max(pods, n)
 		if item.Init {
-			firstNow, firstAfter = max(firstNow, x), max(firstAfter, y)
+			firstNow, firstAfter = max(firstNow, item.With(x, nows)), max(firstAfter, item.With(y, afters))
 			continue
 		}
 		now, after = now+x*float64(n), after+y*float64(n)
