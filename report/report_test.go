@@ -245,6 +245,22 @@ func TestInitContainersInTotals(t *testing.T) {
 	}
 }
 
+// Who takes from an init container that is smaller than the others of its pod together saves nothing.
+func TestInitContainersInRequestedMore(t *testing.T) {
+	item := func(name string, init bool, now, after float64) scan.Item {
+		item := scan.Item{Recommendation: recommender.Recommendation{Container: declared("Deployment", "web", name, 3, bounds(now, 4), none())}}
+		item.Init = init
+		item.Advice[recommender.CPU].Bounds = bounds(after, 4)
+		return item
+	}
+	r := Report{Items: []scan.Item{item("app", false, 2, 0.5), item("large", true, 3, 1), item("small", true, 1, 0.1)}, Window: week()}
+	for i, want := range []float64{-4.5, -3, 0} {
+		if got := r.RequestedMore(r.Items[i], recommender.CPU); got != want {
+			t.Errorf("%s requests %v more, want %v", r.Items[i].ID.Container, got, want)
+		}
+	}
+}
+
 // An init container that nobody saw is not what a gate is for: no pod may have started in the window.
 func TestGateOfInitContainers(t *testing.T) {
 	item := scan.Item{Recommendation: recommender.Recommendation{Container: declared("Deployment", "web", "setup", 1, bounds(1, 1), bounds(mi, mi))}}
