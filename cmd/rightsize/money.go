@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"io"
 	"os"
 
 	"github.com/rightsize/rightsize/prices"
@@ -60,16 +59,8 @@ func parsePrice(s string) (*float64, error) {
 	return &x, err
 }
 
-// maxPriceFile is how much of a price file is read, in bytes: prices refuses what is longer than 1 MiB.
-const maxPriceFile = 1<<20 + 1
-
 func readPrices(path string) (*prices.List, error) {
-	f, err := os.Open(path)
-	if err != nil {
-		return nil, plainPathError(err)
-	}
-	defer f.Close()
-	text, err := io.ReadAll(io.LimitReader(f, maxPriceFile))
+	text, err := os.ReadFile(path)
 	if err != nil {
 		return nil, plainPathError(err)
 	}
