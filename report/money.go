@@ -201,7 +201,7 @@ func (r Report) caveats(m *Money) (lines []string) {
 		lines = append(lines, "Possible, not certain: "+strings.Join(freed, " and ")+" of requests would be free, and the bill falls only if nodes go")
 	}
 	if m.Total().Saved() < 0 {
-		lines = append(lines, "It costs more than now: less is requested than is used")
+		lines = append(lines, "It costs more than now: requests are below what the policy asks for")
 	}
 	return lines
 }
