@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rightsize/rightsize/prices"
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/scan"
 )
@@ -26,6 +27,8 @@ type Report struct {
 	Least recommender.Significance // which changes are worth making
 	View  View                     // what formats show of the items
 	Gate  *Gate                    // nil where none was asked for
+
+	Prices *prices.List // nil where none are known; nothing then speaks of money
 }
 
 // Source says where usage came from and how it was read.
