@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
@@ -57,7 +58,7 @@ func decodeBlock(ctx context.Context, dir string) (samples int, err error) {
 	defer func() { err = errors.Join(err, querier.Close()) }()
 	var it chunkenc.Iterator
 	for _, metric := range usageMetrics() {
-		set := querier.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchEqual, labels.MetricName, metric),
+		set := querier.Select(ctx, false, nil, labels.MustNewMatcher(labels.MatchEqual, model.MetricNameLabel, metric),
 			labels.MustNewMatcher(labels.MatchNotEqual, "container", ""))
 		for set.Next() {
 			chunks := set.At().Iterator(nil)
