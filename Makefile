@@ -77,11 +77,11 @@ e2e: ## run the tool against a real cluster and real Prometheus servers
 	$(GO) test -C e2e -count=1 -timeout 60m -v .
 
 .PHONY: bench
-bench: ## measure reading a week of 300 and 3,000 containers from a real Prometheus (15 minutes)
+bench: ## measure reading a week of 300 and 3,000 containers from a real Prometheus
 	$(GO) run -C e2e ./bench
 
 .PHONY: bench-large
-bench-large: ## the same of 10,000 containers (20 GB of memory for generating them; most of an hour)
+bench-large: ## the same of 3,000 and 10,000 containers
 	$(GO) run -C e2e ./bench --containers 3000,10000 --rounds 3 --budget 10m
 
 $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum

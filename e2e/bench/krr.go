@@ -15,8 +15,8 @@ import (
 // krrThreads is how many queries KRR makes at a time, as in the figures of docs/performance.md.
 const krrThreads = 6
 
-// krrQueries are what KRR 1.8 (its strategy "simple") asks for one container, over our window: its owners and pods, then usage by
-// subqueries at its step of 75 s. https://github.com/robusta-dev/krr, robusta_krr/core/integrations/prometheus.
+// krrQueries are after what KRR's strategy "simple" asks for one container, over our window instead of its two weeks: its owners and
+// pods, then usage by subqueries at its step of 75 s. https://github.com/robusta-dev/krr, robusta_krr/core/integrations/prometheus.
 func krrQueries(d deployment, container string) []string {
 	var sets, pods []string
 	for g := range generations {
