@@ -105,41 +105,6 @@ func (m *Money) add(items []scan.Item, resources []recommender.Resource) {
 	}
 }
 
-// charge is what a container adds to what its workload requests, in cores or bytes, over all pods.
-type charge struct{ now, after float64 }
-
-// charges are what the containers of one workload request. Of init containers the greatest one is charged, with what it
-// requests more than the others together (see Totals).
-func charges(items []scan.Item, res recommender.Resource) []charge {
-	list := make([]charge, len(items))
-	var sum, first charge
-	firstNow, firstAfter, pods := -1, -1, 0
-	for i, item := range items {
-		now, _ := Requested(item.Spec[res]).Amount()
-		after, _ := Requested(inForce(item, res)).Amount()
-		n := Replicas(item)
-		pods = max(pods, n)
-		if !item.Init {
-			list[i] = charge{now * float64(n), after * float64(n)}
-			sum.now, sum.after = sum.now+list[i].now, sum.after+list[i].after
-			continue
-		}
-		if now > first.now {
-			first.now, firstNow = now, i
-		}
-		if after > first.after {
-			first.after, firstAfter = after, i
-		}
-	}
-	if firstNow >= 0 {
-		list[firstNow].now = max(first.now*float64(pods)-sum.now, 0)
-	}
-	if firstAfter >= 0 {
-		list[firstAfter].after = max(first.after*float64(pods)-sum.after, 0)
-	}
-	return list
-}
-
 // Of is what a container's requests of one resource cost in a month.
 func (m *Money) Of(id recommender.ID, res recommender.Resource) Cost { return m.costs[id][res] }
 
