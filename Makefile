@@ -76,6 +76,14 @@ lint: $(TOOLS)/golangci-lint ## vet, lint and look for dead code
 e2e: ## run the tool against a real cluster and real Prometheus servers
 	$(GO) test -C e2e -count=1 -timeout 60m -v .
 
+.PHONY: bench
+bench: ## measure reading a week of 300 and 3,000 containers from a real Prometheus
+	$(GO) run -C e2e ./bench
+
+.PHONY: bench-large
+bench-large: ## the same of 3,000 and 10,000 containers
+	$(GO) run -C e2e ./bench --containers 3000,10000 --rounds 3 --budget 10m
+
 $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
 	@mkdir -p $(TOOLS)
 	$(GO) build -C tools -o $(abspath $(TOOLS))/ tool

@@ -269,23 +269,21 @@ func (h *pool) curves(c recommender.Container) (out [recommender.NumResources]Cu
 
 // takePods pools the pods' samples into u, and gives each pod's own, in order of their names.
 func (h *pool) takePods(e *entry, r recommender.Resource, u *recommender.Usage) []recommender.PodUsage {
-	total := 0
-	for _, p := range e.pods[r] {
-		total += len(p.Samples)
-	}
-	u.Samples = make([]float64, 0, total)
 	var out []recommender.PodUsage
+	var samples [][]float64
 	for _, name := range slices.Sorted(maps.Keys(e.pods[r])) {
 		p := *e.pods[r][name]
-		u.Add(p.Samples...)
+		all := len(p.Samples)
 		p.Samples = slices.DeleteFunc(p.Samples, notFinite)
+		u.Dropped += all - len(p.Samples)
 		slices.Sort(p.Samples)
+		samples = append(samples, p.Samples)
 		p.Covered = time.Duration(len(p.Samples)) * h.window.Step
 		p.Generation, p.Restarts = h.generation(name), e.restarts[name]
 		out = append(out, p)
 	}
 	e.pods[r] = nil
-	u.Sort()
+	u.Samples = recommender.Merge(samples)
 	return out
 }
 

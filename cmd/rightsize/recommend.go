@@ -42,7 +42,7 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	defer p.usage.close()
 	r, err := p.read(ctx, std, o.queryTimeout)
 	r.Warnings, r.Unlisted = append(p.warnings, r.Warnings...), p.selection.Unlisted
-	r.Least, r.View = o.view.min, o.view.view()
+	r.Least, r.View, r.Prices = o.view.min, o.view.view(), o.money.list()
 	if len(o.gate) > 0 {
 		r.Gate = r.Judge(o.gate)
 	}
