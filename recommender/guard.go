@@ -148,7 +148,7 @@ func observedPeak(j *judgement) {
 	peak.Value = u.highest()
 	if from, raised := raise(Memory, &j.advice[Memory].Bounds.Limit, peak.Value); raised {
 		j.note(Memory, GuardObservedPeak, "limit raised from %s to %s: usage peaked at %s", Memory.Quantity(from),
-			Memory.Quantity(j.advice[Memory].Bounds.Limit.amount), Memory.describePeak(peak))
+			Memory.Quantity(j.advice[Memory].Bounds.Limit.amount), Memory.DescribePeak(peak))
 	}
 }
 

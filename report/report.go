@@ -259,17 +259,20 @@ type Format struct {
 	Name  string
 	Doc   string // what it is for
 	Write func(io.Writer, Report, Options) error
+
+	Curves bool // it draws what was used: scan.Plan is to ask for it
 }
 
 // Formats are all formats, the default first.
 func Formats() []Format {
 	return []Format{
-		{"table", "a diff for people: what is declared, what is recommended, and why", writeTable},
-		{"wide", "the table with percentiles, peak, samples, coverage and pods", writeWide},
-		{"json", "everything, with schemaVersion " + SchemaVersion, writeJSON},
-		{"yaml", "the same as json", writeYAML},
-		{"csv", "a line for each container and resource", writeCSV},
-		{"markdown", "the table as GitHub shows it, with all notes", writeMarkdown},
+		{Name: "table", Doc: "a diff for people: what is declared, what is recommended, and why", Write: writeTable},
+		{Name: "wide", Doc: "the table with percentiles, peak, samples, coverage and pods", Write: writeWide},
+		{Name: "json", Doc: "everything, with schemaVersion " + SchemaVersion, Write: writeJSON},
+		{Name: "yaml", Doc: "the same as json", Write: writeYAML},
+		{Name: "csv", Doc: "a line for each container and resource", Write: writeCSV},
+		{Name: "markdown", Doc: "the table as GitHub shows it, with all notes", Write: writeMarkdown},
+		{Name: "html", Doc: "a page to look at, sort and filter, with plots, in one file", Write: writeHTML, Curves: true},
 	}
 }
 
