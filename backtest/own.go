@@ -47,13 +47,14 @@ func (t Training) history(recent bool) recommender.History {
 		if recent {
 			u.Recent = new(recommender.Recent)
 		}
+		var samples [][]float64
 		for _, p := range t.Pods {
 			points := p.Usage[r]
 			if len(points.Values) == 0 {
 				continue
 			}
 			u.Pods++
-			u.Add(points.Values...)
+			samples = append(samples, slices.Sorted(slices.Values(points.Values)))
 			if recent {
 				for i, v := range points.Values {
 					u.Recent.Add(v, time.Duration(t.Until-points.Times[i])*time.Second)
@@ -64,7 +65,7 @@ func (t Training) history(recent bool) recommender.History {
 				u.Peak = recommender.Peak{Value: v, Pod: p.Name, At: time.Unix(at, 0), Within: t.Step}
 			}
 		}
-		u.Sort()
+		u.Samples = recommender.Merge(samples)
 		u.Covered = t.covered(r)
 	}
 	return h

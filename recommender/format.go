@@ -103,7 +103,7 @@ func trimZeros(s string) string {
 	return s
 }
 
-// DescribePeak is how much, where and when, for people.
+// DescribePeak is the peak for a note: how much, where and when.
 func (r Resource) DescribePeak(p Peak) string {
 	s := r.Approximate(p.Value)
 	if p.Pod == "" {

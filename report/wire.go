@@ -26,6 +26,7 @@ type wireReport struct {
 	Selection     wireSelection        `json:"selection"`
 	HeldOut       *wireHeldOut         `json:"heldOut,omitempty"` // absent where it was not tried
 	Gate          *wireGate            `json:"gate,omitempty"`
+	Money         *wireMoney           `json:"money,omitempty"` // with prices
 	Containers    []wireContainer      `json:"containers"`
 	Retargets     []wireRetarget       `json:"retargets,omitempty"` // with --hpa retarget
 	Queries       []string             `json:"queries"`
@@ -149,6 +150,7 @@ type wireResource struct {
 	Notes       []wireNote   `json:"notes"`
 	Evidence    wireEvidence `json:"evidence"`
 	Severity    int          `json:"severity"` // 0 to 100
+	Money       *wireCost    `json:"money,omitempty"`
 }
 
 type wireBounds struct {
@@ -237,6 +239,7 @@ func toWire(r Report) wireReport {
 	for _, item := range r.Shown() {
 		out.Containers = append(out.Containers, itemToWire(item, r))
 	}
+	moneyToWire(r, &out)
 	return out
 }
 

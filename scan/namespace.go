@@ -172,8 +172,7 @@ func (b batch) runs() map[key]bool {
 
 func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b batch) {
 	var failed map[string]error
-	histories := newPool(s.plan.Window, b, p)
-	histories.keepsRecent, histories.keepsTimes = s.plan.needsRecent(), s.plan.Replay != nil
+	histories := newPool(s.plan, b, p)
 	if len(b.pods) > 0 {
 		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, b.runs()), s.plan.Window, histories.addSeries)
 		n.warnings = appendNew(n.warnings, facts.Warnings)
@@ -205,7 +204,7 @@ func (s *scanner) judge(ctx context.Context, c recommender.Container, histories 
 	history := histories.history(c)
 	rec := recommender.Recommend(c, history, *cmp.Or(own, &s.plan.Policy))
 	s.explainGaps(ctx, &rec, p)
-	item := Item{Recommendation: rec, Policy: own}
+	item := Item{Recommendation: rec, Policy: own, Curves: histories.curves(c)}
 	if s.plan.Replay != nil {
 		s.replay(Timeline{Item: item, Pods: lines, Ownership: p.owners(c.ID), History: history, Expressions: histories.expressions})
 	}

@@ -35,6 +35,9 @@ type Plan struct {
 	// SampleInterval is about the time between samples that Source reads; 0 is the window's step.
 	SampleInterval time.Duration
 
+	// Curves asks for the Curves of each item.
+	Curves bool
+
 	// Replay, where it is not nil, is handed what each container's pods used and when, one call at a time, of those that
 	// could be read.
 	Replay func(Timeline)
@@ -76,6 +79,8 @@ type Item struct {
 	recommender.Recommendation
 	Policy *recommender.Policy // that it was made by, where it is not the plan's; nil where it is
 	Err    error
+
+	Curves [recommender.NumResources]Curve // empty where Plan.Curves does not ask for them
 }
 
 // Exempt says that the container is left alone.
