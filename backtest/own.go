@@ -54,7 +54,9 @@ func (t Training) history(recent bool) recommender.History {
 				continue
 			}
 			u.Pods++
-			samples = append(samples, slices.Sorted(slices.Values(points.Values)))
+			sorted := slices.Clone(points.Values)
+			slices.Sort(sorted)
+			samples = append(samples, sorted)
 			if recent {
 				for i, v := range points.Values {
 					u.Recent.Add(v, time.Duration(t.Until-points.Times[i])*time.Second)

@@ -77,6 +77,15 @@ func (s *stretches) addPoint(offset int, point int32) {
 // line is the highest finite sample before each point, ascending.
 func (s stretches) line(samples []float64) (points []int, values []float64) {
 	sorted := slices.SortedStableFunc(slices.Values(s), func(a, b stretch) int { return cmp.Compare(a.point, b.point) })
+	most := 0
+	for _, part := range sorted {
+		if part.together {
+			most++
+		} else {
+			most += int(part.n)
+		}
+	}
+	points, values = make([]int, 0, most), make([]float64, 0, most)
 	ordered := true
 	for _, part := range sorted {
 		for i, v := range samples[part.offset : part.offset+int(part.n)] {

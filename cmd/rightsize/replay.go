@@ -79,13 +79,15 @@ func replay(t scan.Timeline, window recommender.Window, plan backtest.Plan, poli
 		return none
 	}
 	c := backtest.Container{Name: name, Declared: t.Item.Container, Step: window.Step, OOMKills: t.Item.OOMKills}
+	start, step := window.Start().Unix(), int64(window.Step/time.Second)
 	for _, p := range t.Pods {
 		pod := backtest.Pod{Name: p.Pod}
 		for r := range recommender.NumResources {
-			for _, k := range p.Points[r] {
-				pod.Usage[r].Times = append(pod.Usage[r].Times, window.Time(k).Unix())
+			times := make([]int64, len(p.Points[r]))
+			for i, k := range p.Points[r] {
+				times[i] = start + int64(k)*step
 			}
-			pod.Usage[r].Values = p.Values[r]
+			pod.Usage[r] = backtest.Points{Times: times, Values: p.Values[r]}
 		}
 		c.Pods = append(c.Pods, pod)
 	}
