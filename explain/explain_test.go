@@ -152,7 +152,13 @@ func TestTextKeepsToItsWidth(t *testing.T) {
 				if strings.ContainsAny(out, "\x1b\r\t") || !utf8.ValidString(out) {
 					t.Errorf("%s at %d: colours or control characters", name, width)
 				}
-				plain := strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[36m", "").Replace(text(t, width, true, e, e))
+				colored := text(t, width, true, e, e)
+				for l := range strings.Lines(colored) {
+					if strings.Count(l, "\x1b[") != 2*strings.Count(l, "\x1b[0m") {
+						t.Errorf("%s at %d: a colour without an end: %q", name, width, l)
+					}
+				}
+				plain := strings.NewReplacer("\x1b[0m", "", "\x1b[1m", "", "\x1b[2m", "", "\x1b[31m", "", "\x1b[32m", "", "\x1b[33m", "", "\x1b[36m", "").Replace(colored)
 				if plain != out {
 					t.Errorf("%s at %d: colours change the text", name, width)
 				}

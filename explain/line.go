@@ -44,11 +44,15 @@ func (l line) write(b *strings.Builder, color bool) {
 			break
 		}
 	}
-	for _, s := range l {
-		if color && s.ink != "" && strings.TrimSpace(s.text) != "" {
-			b.WriteString("\x1b[" + string(s.ink) + "m" + s.text + "\x1b[0m")
-		} else {
-			b.WriteString(s.text)
+	l = slices.DeleteFunc(l, func(s span) bool { return s.text == "" })
+	for i, s := range l {
+		inked := color && s.ink != ""
+		if inked && (i == 0 || l[i-1].ink != s.ink) {
+			b.WriteString("\x1b[" + string(s.ink) + "m")
+		}
+		b.WriteString(s.text)
+		if inked && (i == len(l)-1 || l[i+1].ink != s.ink) {
+			b.WriteString("\x1b[0m")
 		}
 	}
 	b.WriteString("\n")
