@@ -58,7 +58,7 @@ backtest: build ## hold recommendations against the traces (*.csv.gz) of the fol
 
 .PHONY: golden
 golden: ## write the expected output of tests anew, to be read in the diff
-	UPDATE=1 $(GO) test ./cmd/... ./policy/... ./report/... ./patch/... ./notify/... ./backtest/...
+	UPDATE=1 $(GO) test ./cmd/... ./policy/... ./report/... ./patch/... ./notify/... ./backtest/... ./explain/...
 
 .PHONY: fuzz
 fuzz: ## fuzz each target for FUZZTIME (10s)

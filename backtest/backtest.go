@@ -80,13 +80,33 @@ func (c Container) span() (after, until int64, ok bool) {
 
 // covered is the time for which at least one pod has a point of the resource.
 func (c Container) covered(r recommender.Resource) time.Duration {
-	times := make(map[int64]bool)
+	var times []int64
 	for _, p := range c.Pods {
-		for _, t := range p.Usage[r].Times {
-			times[t] = true
-		}
+		times = union(times, p.Usage[r].Times)
 	}
 	return time.Duration(len(times)) * c.Step
+}
+
+// union is the times of two ascending lists, each once.
+func union(a, b []int64) []int64 {
+	if len(a) == 0 {
+		return b
+	}
+	if len(b) == 0 {
+		return a
+	}
+	out := make([]int64, 0, max(len(a), len(b)))
+	for len(a) > 0 && len(b) > 0 {
+		next := min(a[0], b[0])
+		if a[0] == next {
+			a = a[1:]
+		}
+		if b[0] == next {
+			b = b[1:]
+		}
+		out = append(out, next)
+	}
+	return append(append(out, a...), b...)
 }
 
 // Plan is how a history is parted: Train, then Test, and again one Test later for as long as there is data.

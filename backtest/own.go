@@ -30,7 +30,7 @@ func Safe() Policy {
 // of the training is what it would have been told then, but that memory peaks are those of the grid.
 func Of(name, doc string, p recommender.Policy) Policy {
 	return Policy{Name: name, Doc: doc, Advise: func(t Training) Bounds {
-		rec := recommender.Recommend(t.Declared, t.history(), p)
+		rec := recommender.Recommend(t.Declared, t.history(p.NeedsRecent()), p)
 		var b Bounds
 		for r := range recommender.NumResources {
 			b[r] = rec.Advice[r].Bounds
@@ -39,38 +39,36 @@ func Of(name, doc string, p recommender.Policy) Policy {
 	}}
 }
 
-// history is the training as the recommender sees it.
-func (t Training) history() recommender.History {
+// history is the training as the recommender sees it: but for what each pod used, which notes rest on and no value does.
+func (t Training) history(recent bool) recommender.History {
 	h := recommender.History{OOMKills: t.OOMKills}
 	for r := range recommender.NumResources {
 		u := &h.Usage[r]
-		u.Recent = new(recommender.Recent)
+		if recent {
+			u.Recent = new(recommender.Recent)
+		}
+		var samples [][]float64
 		for _, p := range t.Pods {
 			points := p.Usage[r]
 			if len(points.Values) == 0 {
 				continue
 			}
 			u.Pods++
-			u.Add(points.Values...)
-			for i, v := range points.Values {
-				u.Recent.Add(v, time.Duration(t.Until-points.Times[i])*time.Second)
+			sorted := slices.Clone(points.Values)
+			slices.Sort(sorted)
+			samples = append(samples, sorted)
+			if recent {
+				for i, v := range points.Values {
+					u.Recent.Add(v, time.Duration(t.Until-points.Times[i])*time.Second)
+				}
 			}
 			if v := slices.Max(points.Values); v > u.Peak.Value {
 				at := points.Times[slices.Index(points.Values, v)]
 				u.Peak = recommender.Peak{Value: v, Pod: p.Name, At: time.Unix(at, 0), Within: t.Step}
 			}
-			h.Pods[r] = append(h.Pods[r], podUsage(p.Name, points, t.Step))
 		}
-		u.Sort()
+		u.Samples = recommender.Merge(samples)
 		u.Covered = t.covered(r)
 	}
 	return h
-}
-
-func podUsage(name string, points Points, step time.Duration) recommender.PodUsage {
-	return recommender.PodUsage{
-		Pod: name, Samples: slices.Sorted(slices.Values(points.Values)),
-		First: time.Unix(points.Times[0], 0), Last: time.Unix(points.Times[len(points.Times)-1], 0),
-		Covered: time.Duration(len(points.Times)) * step,
-	}
 }

@@ -145,12 +145,12 @@ func TestHeldOut(t *testing.T) {
 	policies := []Policy{limited, unlimited}
 	r := Report{Plan: plan, Policies: policies, Results: []Result{plan.Run(calm, policies), plan.Run(wild, policies), plan.Run(Container{}, policies)}}
 	const want = "memory limits of fixed, learnt from 1d, would have been hit 2 times in the 10h after it, in 1 of 2 containers"
-	if got, ok := r.HeldOut("fixed"); !ok || got != want {
+	if got, ok := r.HeldOut("fixed"); !ok || got.String() != want || got.Others != 1 {
 		t.Errorf("HeldOut = %q, %v, want %q", got, ok, want)
 	}
 	for _, name := range []string{"unlimited", "nobody", ""} {
 		if got, ok := r.HeldOut(name); ok {
-			t.Errorf("HeldOut(%s) = %q", name, got)
+			t.Errorf("HeldOut(%s) = %+v", name, got)
 		}
 	}
 }

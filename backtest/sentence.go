@@ -3,34 +3,53 @@ package backtest
 import (
 	"fmt"
 	"slices"
+	"time"
 
 	"github.com/rightsize/rightsize/recommender"
 )
 
-// HeldOut says in a line how often memory went above the limits of a policy in time that it had not learnt from, and
-// whether there is anything to say: a policy that set no limit, or is not in the report, was not tried.
-func (r Report) HeldOut(policy string) (text string, ok bool) {
+// OutOfSample is how often memory went above the limits of a policy in time that it had not learnt from.
+type OutOfSample struct {
+	Policy      string
+	Train, Test time.Duration
+
+	Containers int // that set a limit and had enough data
+	Others     int // that did not
+	Hit        int // of Containers, with memory above the limit at some time
+	Hits       int // contiguous times above it, of all of them, each of which would have been an OOM kill
+}
+
+// Add adds what came of the policy on one container. The zero Tally is of one without enough data.
+func (h *OutOfSample) Add(memory Tally) {
+	if memory.Trials == 0 {
+		h.Others++
+		return
+	}
+	h.Containers++
+	h.Hits += int(memory.Breaches)
+	if memory.Breached > 0 {
+		h.Hit++
+	}
+}
+
+// String is a sentence without its capital.
+func (h OutOfSample) String() string {
+	return fmt.Sprintf("memory limits of %s, learnt from %s, would have been hit %s in the %s after it, in %d of %s", h.Policy, recommender.ShortDuration(h.Train),
+		recommender.Count(h.Hits, "time"), recommender.ShortDuration(h.Test), h.Hit, recommender.Count(h.Containers, "container"))
+}
+
+// HeldOut is what came of a policy, and whether there is anything to say: one that set no limit, or is not in the report,
+// was not tried.
+func (r Report) HeldOut(policy string) (h OutOfSample, ok bool) {
 	i := slices.IndexFunc(r.Policies, func(p Policy) bool { return p.Name == policy })
 	if i < 0 {
-		return "", false
+		return OutOfSample{}, false
 	}
-	var total Tally
-	containers, hit := 0, 0
-	for _, t := range r.tallies(i, recommender.Memory) {
-		if t.Trials == 0 {
-			continue
-		}
-		containers++
-		if t.Breached > 0 {
-			hit++
-		}
-		total = total.plus(t)
+	h = OutOfSample{Policy: policy, Train: r.Plan.Train, Test: r.Plan.Test}
+	for _, result := range r.Results {
+		h.Add(result.Scores[i][recommender.Memory])
 	}
-	if containers == 0 {
-		return "", false
-	}
-	return fmt.Sprintf("memory limits of %s, learnt from %s, would have been hit %s in the %s after it, in %d of %s", policy, recommender.ShortDuration(r.Plan.Train),
-		recommender.Count(int(total.Breaches), "time"), recommender.ShortDuration(r.Plan.Test), hit, recommender.Count(containers, "container")), true
+	return h, h.Containers > 0
 }
 
 // inUse is the name of the policy in use: the first that is not what is declared.

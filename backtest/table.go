@@ -21,7 +21,8 @@ func WriteTable(w io.Writer, r Report) error {
 	for _, res := range []recommender.Resource{recommender.Memory, recommender.CPU} {
 		r.writeResource(&b, res)
 	}
-	if text, ok := r.HeldOut(r.inUse()); ok {
+	if h, ok := r.HeldOut(r.inUse()); ok {
+		text := h.String()
 		fmt.Fprintf(&b, "\n%s\n", strings.ToUpper(text[:1])+text[1:])
 	}
 	r.writeComparisons(&b)

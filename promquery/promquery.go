@@ -77,4 +77,6 @@ type Facts struct {
 	Failed   map[string]error
 	Queries  []string // the PromQL that was asked, in order; of raw samples what would give them
 	Warnings []string // Prometheus's own
+
+	Expressions Expressions // for people who want to see for themselves
 }

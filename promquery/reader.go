@@ -58,6 +58,7 @@ func (r *Reader) Read(ctx context.Context, b Batch, w recommender.Window, visit 
 		Throttling: map[Container]Periods{},
 	}}
 	err := rd.read(ctx)
+	rd.facts.Expressions = rd.expressions()
 	rd.facts.Queries, rd.facts.Warnings = rd.log.queries.list, rd.log.warnings.list
 	return rd.facts, err
 }

@@ -26,7 +26,7 @@ func recommend(c Container, h History, p Policy) Recommendation {
 		j.applyRules(r)
 	}
 	for _, guard := range p.Guards {
-		guard.act(&j)
+		j.apply(guard)
 	}
 	for r := range NumResources {
 		j.noteAdmitted(r)
@@ -40,6 +40,17 @@ func recommend(c Container, h History, p Policy) Recommendation {
 		o.look(&j)
 	}
 	return j.recommendation()
+}
+
+// apply has a guard act, and notes what it changed.
+func (j *judgement) apply(guard Guard) {
+	before := j.advice
+	guard.act(j)
+	for r := range NumResources {
+		if from, to := before[r].Bounds, j.advice[r].Bounds; from != to {
+			j.advice[r].Steps = append(j.advice[r].Steps, Step{guard.Name, from, to})
+		}
+	}
 }
 
 // recommendation is what the judgement came to, with what it rests on.

@@ -329,6 +329,14 @@ type Advice struct {
 	Formula Bounds // what the rules alone give, rounded up
 	Bounds  Bounds // what stands after the guards
 	Notes   []Note
+
+	Steps []Step // from the one to the other
+}
+
+// Step is what one guard changed. Its note, where it left one, has the guard's name as its code.
+type Step struct {
+	Guard    string
+	From, To Bounds
 }
 
 // Recommendation is the advice for one container together with what it rests on. It holds no samples.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rightsize/rightsize/backtest"
 	"github.com/rightsize/rightsize/prices"
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/scan"
@@ -23,6 +24,9 @@ type Report struct {
 	Queries   []string
 	Warnings  []string
 	Unlisted  []string // kinds that may not be listed, as RBAC writes them: their containers are missing
+
+	// HeldOut is how the policy in use did in time that it had not learnt from; nil where that was not tried.
+	HeldOut *backtest.OutOfSample
 
 	Least recommender.Significance // which changes are worth making
 	View  View                     // what formats show of the items

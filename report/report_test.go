@@ -14,6 +14,7 @@ import (
 
 	"sigs.k8s.io/yaml"
 
+	"github.com/rightsize/rightsize/backtest"
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/scan"
 	"github.com/rightsize/rightsize/testdata/golden"
@@ -86,12 +87,14 @@ func sample() Report {
 		recommend(declared("Deployment", "naked", "main", 3, none(), none()), history(0.1, 100*mi)),
 		recommend(declared("Deployment", "young", "app", 1, bounds(0.5, 1), bounds(1024*mi, 1024*mi)), young),
 	}
-	return New(scan.Result{
+	r := New(scan.Result{
 		Items:     items,
 		Ownership: scan.Ownership{ByOwner: 12, ByObject: 4, ByName: 3, Ambiguous: 1, Unknown: 2},
 		Queries:   []string{`max by (namespace, pod, container) (container_memory_working_set_bytes{namespace="shop",container!="",container!="POD"})`},
 		Warnings:  []string{"container istio-proxy ran in pods of shop/deployment/web, whose template does not declare it: not reported"},
 	}, Source{Kind: "prometheus", Address: "http://prometheus:9090", Read: "query_range"}, week(), policy)
+	r.HeldOut = &backtest.OutOfSample{Policy: "default", Train: 5 * 24 * time.Hour, Test: 48 * time.Hour, Containers: 48, Others: 3, Hit: 2, Hits: 5}
+	return r
 }
 
 func render(t *testing.T, name string, r Report, o Options) string {

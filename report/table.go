@@ -288,6 +288,9 @@ func (t table) summary(b *strings.Builder) {
 	for _, use := range t.Policies()[1:] {
 		fmt.Fprintf(b, "Rule %s, %s: %s\n", use.Rule, recommender.Count(use.Containers, "container"), recommender.Printable(policyText(use.Policy)))
 	}
+	if text := t.heldOutText(); text != "" {
+		fmt.Fprintln(b, text)
+	}
 	o := t.Ownership
 	fmt.Fprintf(b, "Pods with usage: %d known by their recorded owner, %d by the cluster's objects, %d by their name, %d ambiguous, %d of nothing declared\n", o.ByOwner, o.ByObject, o.ByName, o.Ambiguous, o.Unknown)
 }

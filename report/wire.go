@@ -24,6 +24,7 @@ type wireReport struct {
 	Ownership     wireOwnership        `json:"ownership"`
 	Totals        map[string]wireTotal `json:"totals"`
 	Selection     wireSelection        `json:"selection"`
+	HeldOut       *wireHeldOut         `json:"heldOut,omitempty"` // absent where it was not tried
 	Gate          *wireGate            `json:"gate,omitempty"`
 	Money         *wireMoney           `json:"money,omitempty"` // with prices
 	Containers    []wireContainer      `json:"containers"`
@@ -222,6 +223,7 @@ func toWire(r Report) wireReport {
 		Ownership:  wireOwnership(r.Ownership),
 		Totals:     make(map[string]wireTotal),
 		Selection:  selectionToWire(r),
+		HeldOut:    heldOutToWire(r),
 		Gate:       gateToWire(r.Gate),
 		Containers: make([]wireContainer, 0, len(r.Items)),
 		Retargets:  retargetsToWire(r),

@@ -58,17 +58,10 @@ func sortOut(index promquery.Index, declared []workload.Workload, live recommend
 	for pod := range index.Containers {
 		m := resolver.Resolve(pod)
 		p.match[pod] = m
-		switch {
-		case m.Way == workload.Ambiguous:
-			p.counts.Ambiguous++
-		case m.Way == workload.Unknown || !isDeclared[m.Ref]:
+		if m.Way != workload.Ambiguous && !isDeclared[m.Ref] {
 			p.counts.Unknown++
-		case m.Way == workload.ByOwner:
-			p.counts.ByOwner++
-		case m.Way == workload.ByObject:
-			p.counts.ByObject++
-		default:
-			p.counts.ByName++
+		} else {
+			p.counts.count(m.Way)
 		}
 		if m.Way != workload.Ambiguous && m.Way != workload.Unknown {
 			p.owned[m.Ref] = append(p.owned[m.Ref], pod)
@@ -180,12 +173,8 @@ func (b batch) runs() map[key]bool {
 func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b batch) {
 	var failed map[string]error
 	histories := newPool(s.plan, b, p)
-	visit, recorded := histories.addSeries, histories.recording()
-	if s.plan.Replay != nil {
-		visit = recorded.addSeries
-	}
 	if len(b.pods) > 0 {
-		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, b.runs()), s.plan.Window, visit)
+		facts, err := s.source.Read(ctx, b.selection(n.name, p, s.plan.Window, b.runs()), s.plan.Window, histories.addSeries)
 		n.warnings = appendNew(n.warnings, facts.Warnings)
 		if err != nil {
 			n.fail(s.plan, b.containers, err)
@@ -200,13 +189,26 @@ func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b ba
 			n.fail(s.plan, []recommender.Container{c}, err)
 			continue
 		}
-		own := s.plan.Policies[c.ID]
-		rec := recommender.Recommend(c, histories.history(c), *cmp.Or(own, &s.plan.Policy))
-		s.replay(recorded, c, rec.OOMKills)
-		s.explainGaps(ctx, &rec, p)
-		n.items[c.ID] = Item{Recommendation: rec, Policy: own, Curves: histories.curves(c)}
+		n.items[c.ID] = s.judge(ctx, c, histories, p)
 	}
 	n.warnings = appendNew(n.warnings, histories.undeclared())
+}
+
+// judge recommends for a container whose usage was gathered, and tells whoever wants to see more.
+func (s *scanner) judge(ctx context.Context, c recommender.Container, histories *pool, p *pods) Item {
+	own := s.plan.Policies[c.ID]
+	var lines []PodTimeline
+	if s.plan.Replay != nil {
+		lines = histories.timeline(c, s.plan.Unreplayed)
+	}
+	history := histories.history(c)
+	rec := recommender.Recommend(c, history, *cmp.Or(own, &s.plan.Policy))
+	s.explainGaps(ctx, &rec, p)
+	item := Item{Recommendation: rec, Policy: own, Curves: histories.curves(c)}
+	if s.plan.Replay != nil {
+		s.replay(Timeline{Item: item, Pods: lines, Ownership: p.owners(c.ID), History: history, Expressions: histories.expressions})
+	}
+	return item
 }
 
 // failure is why a container cannot be recommended for: one of its pods could not be read, and percentiles of the others

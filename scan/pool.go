@@ -22,6 +22,9 @@ type pool struct {
 
 	keepsRecent bool // a rule asks for it
 	keepsCurves bool
+	keepsTimes  bool // somebody wants timelines
+
+	expressions promquery.Expressions
 
 	owners   recommender.Owners
 	declared map[key]bool
@@ -45,13 +48,14 @@ type entry struct {
 	restarts   map[string]int // by pod; those that were counted
 	throttling recommender.Throttling
 	recent     [recommender.NumResources]recommender.Recent
+	times      map[string]*podTimes                // by pod; where somebody wants timelines
 	curves     [recommender.NumResources]*outliner // nil where nobody asked for them
 }
 
 func newPool(plan Plan, b batch, p *pods) *pool {
 	h := &pool{
 		window: plan.Window, match: p.match, owners: p.index.Owners, declared: p.declared,
-		keepsRecent: plan.needsRecent(), keepsCurves: plan.Curves,
+		keepsRecent: plan.needsRecent(), keepsCurves: plan.Curves, keepsTimes: plan.Replay != nil,
 		entries: make(map[key]*entry), strays: make(map[string]map[workload.Ref]bool),
 	}
 	for _, c := range b.containers {
@@ -64,7 +68,7 @@ func newPool(plan Plan, b batch, p *pods) *pool {
 }
 
 func (h *pool) newEntry() *entry {
-	e := &entry{runs: make(map[string]bool), unmeasured: make(map[string]bool), restarts: make(map[string]int)}
+	e := &entry{runs: make(map[string]bool), unmeasured: make(map[string]bool), restarts: make(map[string]int), times: make(map[string]*podTimes)}
 	for r := range recommender.NumResources {
 		e.covered[r] = make([]uint64, (h.window.Points()+63)/64)
 		if h.keepsCurves {
@@ -115,7 +119,11 @@ func (h *pool) addSeries(s promquery.Series) {
 	}
 	u := &e.usage[s.Resource]
 	e.runs[h.run(s.Pod)] = true
-	h.addToPod(e.pod(s.Resource, s.Pod), s)
+	own := e.pod(s.Resource, s.Pod)
+	if h.keepsTimes {
+		e.timesOf(s.Pod)[s.Resource].add(len(own.Samples), s.Points)
+	}
+	h.addToPod(own, s)
 	if h.keepsRecent {
 		for i, k := range s.Points {
 			e.recent[s.Resource].Add(s.Values[i], h.window.Until.Sub(h.window.Time(k)))
@@ -175,6 +183,7 @@ func higher(a, b recommender.Peak) recommender.Peak {
 }
 
 func (h *pool) addFacts(f promquery.Facts) {
+	h.expressions = f.Expressions
 	for c, peak := range f.Peaks {
 		if e := h.entry(c.Pod, c.Name); e != nil {
 			u := &e.usage[recommender.Memory]
@@ -183,6 +192,9 @@ func (h *pool) addFacts(f promquery.Facts) {
 	}
 	for c, run := range f.Runs {
 		if e := h.entry(c.Pod, c.Name); e != nil {
+			if h.keepsTimes {
+				e.addRunTimes(c.Pod, h.gridPoint(f.Peaks[c].At), run, f.Peaks[c])
+			}
 			e.addShortRun(c.Pod, h.run(c.Pod), run, f.Peaks[c])
 		}
 	}
@@ -229,6 +241,15 @@ func (e *entry) addShortRun(pod, name string, run promquery.Run, peak recommende
 		o.addRun(peak.At, run.CPU)
 	}
 	u.Peak = higher(u.Peak, recommender.Peak{Value: run.CPU, Pod: pod, At: peak.At, Within: peak.Within})
+}
+
+// addRunTimes notes when a run was that addShortRun is about to add.
+func (e *entry) addRunTimes(pod string, point int, run promquery.Run, peak recommender.Peak) {
+	for r, has := range [recommender.NumResources]bool{recommender.CPU: run.Measured && peak.Pod != "", recommender.Memory: peak.Pod != ""} {
+		if r := recommender.Resource(r); has {
+			e.timesOf(pod)[r].addPoint(len(e.pod(r, pod).Samples), int32(point))
+		}
+	}
 }
 
 // history is what was gathered for the container, ready for Recommend. The zero History is nothing. It can be had

@@ -41,6 +41,8 @@ type Plan struct {
 	// Replay, where it is not nil, is handed what each container's pods used and when, one call at a time, of those that
 	// could be read.
 	Replay func(Timeline)
+
+	Unreplayed [recommender.NumResources]bool // resources that Replay does not need the timelines of
 }
 
 const (
@@ -108,6 +110,22 @@ func (o *Ownership) add(other Ownership) {
 	o.ByName += other.ByName
 	o.Ambiguous += other.Ambiguous
 	o.Unknown += other.Unknown
+}
+
+// count counts a pod that was found in that way.
+func (o *Ownership) count(way workload.Way) {
+	switch way {
+	case workload.Ambiguous:
+		o.Ambiguous++
+	case workload.Unknown:
+		o.Unknown++
+	case workload.ByOwner:
+		o.ByOwner++
+	case workload.ByObject:
+		o.ByObject++
+	default:
+		o.ByName++
+	}
 }
 
 // Progress is told after each step of a scan, from one goroutine at a time. Total grows while the

@@ -57,7 +57,7 @@ func TestReadmeShowsRealOutput(t *testing.T) {
 // docs/cli.md is the help itself.
 func TestCLIDocs(t *testing.T) {
 	want := "# Command line\n"
-	for _, args := range [][]string{{"--help"}, {"patch", "--help"}, {"config", "--help"}, {"backtest", "--help"}, {"doctor", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"explain", "--help"}, {"patch", "--help"}, {"config", "--help"}, {"backtest", "--help"}, {"doctor", "--help"}} {
 		help, err := exec.Command("rightsize", args...).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -152,13 +152,15 @@ func TestImportsPointDown(t *testing.T) {
 		"workload":       {"recommender"},
 		"scan":           {"recommender", "promquery", "workload"},
 		"prices":         {"recommender"},
-		"report":         {"recommender", "scan", "prices"},
+		"report":         {"recommender", "scan", "prices", "backtest"},
 		"notify":         {"recommender", "scan", "report"},
 		"patch":          {"recommender", "workload", "scan", "report", "patch/splice"},
 		"patch/splice":   {},
-		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "policy", "prices", "workload", "scan", "report", "notify", "patch", "backtest"},
+		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "policy", "prices", "workload", "scan", "report", "notify", "patch", "backtest", "explain"},
 
 		"backtest": {"recommender"},
+
+		"explain": {"recommender", "promquery", "scan", "report", "backtest"}, // above the report, whose words it uses
 
 		"promquery/chunks": {}, // what both of these decode
 		"promquery/remote": {"promquery", "promquery/chunks"},

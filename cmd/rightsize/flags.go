@@ -54,11 +54,12 @@ type options struct {
 	window recommender.Window
 	until  time.Time
 
-	format report.Format
-	slack  slackOptions
-	view   viewOptions
-	money  moneyOptions
-	gate   []report.Condition
+	format  report.Format
+	slack   slackOptions
+	view    viewOptions
+	money   moneyOptions
+	heldOut bool // whether limits are held against days that they were not learnt from
+	gate    []report.Condition
 }
 
 // pageTimeout is how long the API server may take for a page of 500 objects: kubectl's own default of 0 would
@@ -150,6 +151,7 @@ func (o *options) timeFlags() flagGroup {
 func (o *options) outputFlags() flagGroup {
 	show := newFlagGroup("How to show it")
 	show.VarP(value(&o.format, "FORMAT", parseOutput, func(f report.Format) string { return f.Name }), "output", "o", strings.Join(outputs(), ", "))
+	show.BoolVar(&o.heldOut, "held-out", true, "hold the memory limits against the last 2d of the window, as they would have been learnt before, where that is 7d or longer")
 	show.BoolVar(&o.plan, "plan", false, "print how many requests, series and samples reading would take, and read no usage")
 	return show
 }

@@ -40,7 +40,9 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 		return report.Report{}, nil, err
 	}
 	defer p.usage.close()
+	heldOut := o.holdOut(&p.plan)
 	r, err := p.read(ctx, std, o.queryTimeout)
+	r.HeldOut = heldOut
 	r.Warnings, r.Unlisted = append(p.warnings, r.Warnings...), p.selection.Unlisted
 	r.Least, r.View, r.Prices = o.view.min, o.view.view(), o.money.list()
 	if len(o.gate) > 0 {

@@ -50,7 +50,7 @@ func (b *backtestOptions) replayAll(ctx context.Context, std streams, p *prepare
 	folds, plan := r.Plan, &p.plan
 	folds.Start, folds.Until = plan.Window.Start(), plan.Window.Until
 	plan.Replay = func(t scan.Timeline) {
-		compared, own := r.Policies, plan.Policies[t.Container.ID]
+		compared, own := r.Policies, plan.Policies[t.Item.ID]
 		if own != nil {
 			named := *own
 			named.Name = plan.Policy.Name // under which all that is in use is shown, and chosen
@@ -67,25 +67,27 @@ func (b *backtestOptions) replayAll(ctx context.Context, std streams, p *prepare
 
 // replay judges the policies on one container.
 func replay(t scan.Timeline, window recommender.Window, plan backtest.Plan, policies []backtest.Policy, own *recommender.Policy) backtest.Result {
-	name := t.Container.ID.String()
+	name := t.Item.ID.String()
 	none := backtest.Result{Name: name, Scores: make([]backtest.Tallies, len(policies))}
 	switch {
 	case own != nil && own.Exempt != "":
 		none.Reason = "left alone by the policy file: " + own.Exempt
 		return none
-	case t.Container.RunsToCompletion():
+	case t.Item.RunsToCompletion():
 		// A run is judged by whether it finishes, and which of them a limit would have stopped says little about the next.
 		none.Reason = "it runs to completion, and is not there all the time"
 		return none
 	}
-	c := backtest.Container{Name: name, Declared: t.Container, Step: window.Step, OOMKills: t.OOMKills}
+	c := backtest.Container{Name: name, Declared: t.Item.Container, Step: window.Step, OOMKills: t.Item.OOMKills}
+	start, step := window.Start().Unix(), int64(window.Step/time.Second)
 	for _, p := range t.Pods {
 		pod := backtest.Pod{Name: p.Pod}
 		for r := range recommender.NumResources {
-			for _, k := range p.Points[r] {
-				pod.Usage[r].Times = append(pod.Usage[r].Times, window.Time(k).Unix())
+			times := make([]int64, len(p.Points[r]))
+			for i, k := range p.Points[r] {
+				times[i] = start + int64(k)*step
 			}
-			pod.Usage[r].Values = p.Values[r]
+			pod.Usage[r] = backtest.Points{Times: times, Values: p.Values[r]}
 		}
 		c.Pods = append(c.Pods, pod)
 	}

@@ -34,6 +34,7 @@ func TestDemo(t *testing.T) {
 	t.Run("terminate", func(t *testing.T) { testSignal(t, demo, syscall.SIGTERM, 143) })
 	t.Run("nothing left", func(t *testing.T) { testNothingLeft(t, demo) })
 	t.Run("no guards", func(t *testing.T) { testNoGuards(t, demo) })
+	t.Run("promql", func(t *testing.T) { testPromQL(t, demo) })
 	t.Run("partial", func(t *testing.T) { testPartial(t, demo) })
 }
 
