@@ -10,7 +10,9 @@ import (
 	"testing"
 
 	"github.com/chromedp/cdproto/accessibility"
+	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/performance"
 	"github.com/chromedp/chromedp"
 	"github.com/chromedp/chromedp/kb"
 
@@ -56,10 +58,10 @@ func TestClickingAHeadSorts(t *testing.T) {
 	if got := sorted(); got != "severity descending" {
 		t.Errorf("sorted by %q", got)
 	}
-	if got := b.shown(); got[0] != api || got[len(got)-1] != store {
-		t.Errorf("by severity the rows are %q, want the one in danger first and the one that was not read last", got)
-	}
 	down := b.shown()
+	if down[0] != api || !slices.Contains(down[4:], store) {
+		t.Errorf("by severity the rows are %q, want the one in danger first and the one that was not read at the end", down)
+	}
 	b.again()
 	b.wantShown("loaded anew", down...)
 	b.do(chromedp.Focus(chromedp.CSS(`th[data-sort="severity"] button`)), chromedp.KeyEvent(kb.Enter))
@@ -184,15 +186,14 @@ func TestHostileNames(t *testing.T) {
 		t.Errorf("a name ended the style: the cards are laid out as %q", got)
 	}
 	for i, want := range names {
-		if i == 6 { // what reorders text is shown by its code
-			want = recommender.Printable(want)
-		}
+		want = recommender.Printable(want) // without what reorders text
 		got := eval[string](b, fmt.Sprintf(`document.querySelector("#c%d th b").textContent`, i))
 		if got != want {
 			t.Errorf("a container called %q is shown as %q", want, got)
 		}
 	}
 	for _, name := range names {
+		name = recommender.Printable(name)
 		b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`(s => { s.value = %q; s.dispatchEvent(new Event("input", {bubbles: true})); })(document.querySelector("select[name=namespace]"))`, name)))
 		b.again()
 		if got := b.shown(); len(got) != 1 {
@@ -329,7 +330,7 @@ func TestPrinting(t *testing.T) {
 	b := open(t, shop())
 	b.do(chromedp.Click(chromedp.CSS(`#c1 .toggle`)))
 	open := func() int {
-		return eval[int](b, `[...document.querySelectorAll("tr.details")].filter(r => !r.hidden).length`)
+		return eval[int](b, `[...document.querySelectorAll("tr.details")].filter(r => r.getClientRects().length).length`)
 	}
 	b.do(chromedp.Evaluate[chromedp.Void](`window.dispatchEvent(new Event("beforeprint"))`))
 	if n := open(); n != 6 {
@@ -351,14 +352,40 @@ func TestNothingToShow(t *testing.T) {
 	}
 }
 
-// 2,000 containers open, sort and filter; how long that took is told, since it depends on the machine.
+// 2,000 containers open, sort and filter. How long that took is told and not judged, since it depends on the machine: what
+// is judged is that the browser lays out the first rows only, until it is asked for more.
 func TestManyContainers(t *testing.T) {
-	b := open(t, many(2000))
-	t.Logf("2,000 containers: loaded and laid out after %.0f ms", eval[float64](b, `performance.getEntriesByType("navigation")[0].loadEventEnd`))
+	b := start(t)
+	call(b, "counting the time of processors", func() error {
+		_, err := chromedp.Call(b.ctx, performance.Enable, performance.EnableParams{TimeDomain: performance.EnableTimeDomainThreadTicks})
+		return err
+	})
+	b.load(write(t, many(2000)))
+	metrics, err := chromedp.Call(b.ctx, performance.GetMetrics, cdp.Empty{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range metrics.Metrics {
+		if m.Name == "TaskDuration" {
+			t.Logf("2,000 containers: %.0f ms of a processor", m.Value*1000)
+		}
+	}
+	t.Logf("loaded and laid out after %.0f ms", eval[float64](b, `performance.getEntriesByType("navigation")[0].loadEventEnd`))
+	if got := len(b.shown()); got != 200 {
+		t.Errorf("%d rows are laid out, want 200", got)
+	}
 	const timed = `(function (act) { const start = performance.now(); act(); document.body.getBoundingClientRect(); return performance.now() - start; })`
 	t.Logf("sorted after %.0f ms", eval[float64](b, timed+`(() => document.querySelector("th[data-sort=severity] button").click())`))
 	t.Logf("filtered after %.0f ms", eval[float64](b, timed+`(() => { const i = document.querySelector("input[name=text]"); i.value = "length-19"; i.dispatchEvent(new Event("input", {bubbles: true})); })`))
-	if got := b.shown(); len(got) != 111 { // 19, 190 to 199, 1900 to 1999
-		t.Errorf("%d rows are shown, want 111", len(got))
+	if got := len(b.shown()); got != 111 { // 19, 190 to 199, 1900 to 1999
+		t.Errorf("%d rows are shown, want 111", got)
+	}
+	b.load(b.url + "#c1500")
+	if n := eval[int](b, `document.querySelectorAll("#c1500.open").length`); n != 1 || len(b.shown()) != 201 {
+		t.Errorf("a link to a row beyond the first opened it %d times, among %d rows", n, len(b.shown()))
+	}
+	b.do(chromedp.Click(chromedp.CSS("#rest")))
+	if got := len(b.shown()); got != 2000 {
+		t.Errorf("asked for all, %d rows are shown", got)
 	}
 }
