@@ -5,7 +5,6 @@ import (
 	"context"
 	"encoding/json"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -67,15 +66,9 @@ const patience = 2 * time.Minute
 // start starts Chromium.
 func start(t *testing.T) *tab {
 	t.Helper()
-	path, err := exec.LookPath("chromium")
+	options, err := Options()
 	if err != nil {
-		t.Fatalf("the tests of the page need Chromium, as Debian has it (apt-get install chromium): %v", err)
-	}
-	options := append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.WindowSize(1280, 900),
-		chromedp.Flag("disable-quic", true), chromedp.Flag("disable-component-update", true))
-	if os.Geteuid() == 0 { // Chromium's sandbox does not start for root
-		options = append(options, chromedp.NoSandbox)
+		t.Fatal(err)
 	}
 	ctx, cancel := context.WithTimeout(t.Context(), patience)
 	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
