@@ -53,7 +53,7 @@ func take(page, terminal, dir string) error {
 	if err != nil {
 		return err
 	}
-	defer os.Remove(screen.Name())
+	defer func() { _ = os.Remove(screen.Name()) }()
 	if _, err := screen.WriteString(screenOf(string(text))); err != nil {
 		return err
 	}
@@ -116,5 +116,5 @@ func screenOf(text string) string {
 		return "</span>"
 	})
 	return `<!doctype html><meta charset="utf-8"><style>body{margin:0;background:#0d1117}` +
-		`pre{margin:0;padding:16px;width:130ch;box-sizing:content-box;white-space:pre-wrap;background:#0d1117;color:#e6edf3;font:13px/1.45 monospace}</style><pre>` + strings.TrimSpace(body) + "</pre>\n"
+		`pre{margin:0;padding:16px;width:140ch;box-sizing:content-box;white-space:pre-wrap;background:#0d1117;color:#e6edf3;font:13px/1.45 monospace}</style><pre>` + strings.TrimSpace(body) + "</pre>\n"
 }
