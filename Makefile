@@ -3,6 +3,7 @@ GO     ?= go
 BUILD  := build
 TOOLS  := $(BUILD)/tools
 DEMO   := $(BUILD)/demo
+DEMO_FLAGS := --namespace shop --tsdb $(DEMO)/tsdb -f $(DEMO)/manifests --until 2026-02-02T00:00:00Z
 
 # The race detector needs a C compiler. Without one the tests run all the same, and say so.
 HAVE_CC := $(shell command -v $${CC:-cc} >/dev/null 2>&1 && echo yes)
@@ -30,14 +31,19 @@ build: ## build build/rightsize, a static binary
 .PHONY: demo
 demo: build ## generate a week of a small shop and print its report
 	@$(GO) run ./testdata/demo --out $(DEMO)
-	$(BUILD)/rightsize --namespace shop --tsdb $(DEMO)/tsdb -f $(DEMO)/manifests --until 2026-02-02T00:00:00Z
+	$(BUILD)/rightsize $(DEMO_FLAGS)
 
 .PHONY: pictures
-pictures: build ## take the picture in the README from the demo, with Chromium (as root: CHROMIUM_FLAGS=--no-sandbox)
+pictures: build ## take the pictures of the documents from the demo, with Chromium
 	@$(GO) run ./testdata/demo --out $(DEMO)
-	$(BUILD)/rightsize --namespace shop --tsdb $(DEMO)/tsdb -f $(DEMO)/manifests --until 2026-02-02T00:00:00Z -o html >$(BUILD)/report.html
-	chromium --headless --disable-gpu --hide-scrollbars --user-data-dir=$(BUILD)/chromium $(CHROMIUM_FLAGS) --window-size=1280,1060 \
-		--screenshot=docs/pictures/report.png "file://$(abspath $(BUILD))/report.html#c1"
+	$(BUILD)/rightsize $(DEMO_FLAGS) -o html >$(BUILD)/report.html
+	script -qec '$(BUILD)/rightsize $(DEMO_FLAGS) 2>/dev/null' /dev/null >$(BUILD)/terminal.txt
+	$(GO) run -C browser ./pictures -page $(abspath $(BUILD))/report.html -terminal $(abspath $(BUILD))/terminal.txt -dir $(abspath docs/pictures)
+
+.PHONY: browser
+browser: ## look at the report's page in a real browser (Debian's chromium)
+	@command -v chromium >/dev/null || { echo "make browser needs Chromium: apt-get install chromium" >&2; exit 1; }
+	$(GO) test -C browser -count=1 -timeout 20m -v ./...
 
 .PHONY: test
 test: ## run all tests, with the race detector where there is a C compiler
@@ -74,10 +80,12 @@ lint: $(TOOLS)/golangci-lint ## vet, lint and look for dead code
 	$(TOOLS)/golangci-lint run $(PACKAGES)
 	cd e2e && $(abspath $(TOOLS))/golangci-lint run --config ../.golangci.yml ./...
 	cd backtest/peers && $(abspath $(TOOLS))/golangci-lint run --config ../../.golangci.yml ./...
+	cd browser && $(abspath $(TOOLS))/golangci-lint run --config ../.golangci.yml ./...
 	@dead=$$($(TOOLS)/deadcode -test $(PACKAGES)); [ -z "$$dead" ] || { echo "$$dead"; exit 1; }
 	@$(GO) mod tidy -diff
 	@$(GO) mod tidy -C e2e -diff
 	@$(GO) mod tidy -C backtest/peers -diff
+	@$(GO) mod tidy -C browser -diff
 
 .PHONY: e2e
 e2e: ## run the tool against a real cluster and real Prometheus servers

@@ -96,7 +96,7 @@ func browse(t *testing.T, file, hash string) (rows []row) {
 		severity, _ := strconv.Atoi(regexp.MustCompile(`<td>(\d*)</td>`).FindStringSubmatch(body)[1])
 		rows = append(rows, row{
 			id: regexp.MustCompile(`id="(c\d+)"`).FindStringSubmatch(tag)[1], tag: tag, hidden: strings.Contains(tag, ` hidden=""`),
-			severity: severity, open: !strings.Contains(body, `<tr class="details" hidden="">`),
+			severity: severity, open: strings.Contains(tag, ` class="open"`),
 		})
 	}
 	return rows

@@ -49,6 +49,7 @@ type page struct {
 	Alerts               []pageAlert
 	Cards                []pageCard
 	Dangers, Savings     []pageMention
+	MoreDangers          int // that are not mentioned
 	Namespaces, Kinds    []string
 	States               []pageState
 	Columns              []pageColumn
@@ -126,8 +127,12 @@ func newPage(r Report) page {
 		}
 	}
 	p.Columns = append(p.Columns, pageColumn{"severity", "Severity"})
+	byName := make(map[recommender.ID]int, len(t.Items)) // the report's items are in the order of their names
+	for i, item := range t.Items {
+		byName[item.ID] = i
+	}
 	for i, item := range t.shown {
-		row := t.pageRow(i, item, len(p.Columns)+1)
+		row := t.pageRow(i, item, byName[item.ID], len(p.Columns)+1)
 		p.Rows = append(p.Rows, row)
 		p.Namespaces = append(p.Namespaces, row.Namespace)
 		p.Kinds = append(p.Kinds, row.Kind)
@@ -135,6 +140,9 @@ func newPage(r Report) page {
 	p.Namespaces, p.Kinds = distinct(p.Namespaces), distinct(p.Kinds)
 	p.Cards = t.cards()
 	p.Dangers, p.Savings = t.mentions(p.Rows)
+	if n := len(p.Dangers) - mostMentions; n > 0 {
+		p.Dangers, p.MoreDangers = p.Dangers[:mostMentions], n
+	}
 	return p
 }
 
@@ -324,15 +332,17 @@ func (t table) danger(item scan.Item) string {
 	return text
 }
 
-func (t table) pageRow(i int, item scan.Item, span int) pageRow {
+// pageRow is the i-th row; rank is the item's place in the order of names.
+func (t table) pageRow(i int, item scan.Item, rank, span int) pageRow {
 	row := pageRow{
-		Anchor: "c" + strconv.Itoa(i), Name: recommender.Printable(item.ID.String()), Namespace: item.ID.Namespace, Kind: item.ID.Kind,
-		States: strings.Join(t.states(item), " "), Workload: item.ID.Ref(), Container: containerText(item), Span: span,
+		Anchor: "c" + strconv.Itoa(i), Name: recommender.Printable(item.ID.String()),
+		Namespace: recommender.Printable(item.ID.Namespace), Kind: recommender.Printable(item.ID.Kind), States: strings.Join(t.states(item), " "),
+		Workload: recommender.Printable(item.ID.Ref()), Container: recommender.Printable(containerText(item)), Span: span,
 	}
 	if t.namespaced() {
-		row.Space = item.ID.Namespace
+		row.Space = row.Namespace
 	}
-	keys := []string{strconv.Itoa(i)}
+	keys := []string{strconv.Itoa(rank)}
 	for _, r := range t.View.Resources() {
 		spec, advice := item.Spec[r], item.Advice[r].Bounds
 		row.Values = append(row.Values, valueOf(r, requestNow(r, spec), Requested(spec), advice.Request), valueOf(r, quantity(r, spec.Limit), spec.Limit, advice.Limit))
@@ -417,7 +427,10 @@ type plot struct {
 	scale            float64 // units of height in one of the resource's
 }
 
-type plotLine struct{ Class, Y string }
+type plotLine struct {
+	Class string
+	Y     int
+}
 
 // plot is of what the scan outlined; ok is false where it did not, or where there are no samples.
 func (t table) plot(item scan.Item, r recommender.Resource) (p plot, ok bool) {
@@ -451,7 +464,7 @@ func (t table) plot(item scan.Item, r recommender.Resource) (p plot, ok bool) {
 		From:    t.Window.Start().UTC().Format("2006-01-02 15:04"), Until: t.Window.Until.UTC().Format("2006-01-02 15:04") + " UTC",
 		Top: r.Approximate(top * plotMargin), curve: curve, scale: plotHeight / (top * plotMargin),
 	}
-	p.Label = p.Caption
+	p.Label = title(r)
 	var beyond []string
 	for _, l := range lines {
 		x, set := l.value.Amount()
@@ -475,44 +488,47 @@ func (t table) plot(item scan.Item, r recommender.Resource) (p plot, ok bool) {
 // plotMargin is the room above the highest line.
 const plotMargin = 1.08
 
-func (p plot) y(x float64) string { return strconv.Itoa(int(math.Round(plotHeight - x*p.scale))) }
+// y is how far below the plot's top a value is.
+func (p plot) y(value float64) int { return int(math.Round(plotHeight - value*p.scale)) }
 
 // x is the left end of a bin.
-func (p plot) x(bin int) string { return strconv.Itoa(bin * plotWidth / len(p.curve.Mean)) }
+func (p plot) x(bin int) int { return bin * plotWidth / len(p.curve.Mean) }
 
 // area is a step for each bin that has samples, down to the bottom.
 func (p plot) area() string {
-	return p.steps(p.curve.Highest, func(bin int) string { return fmt.Sprintf("M%s %d", p.x(bin), plotHeight) }, fmt.Sprintf("V%dZ", plotHeight))
+	return p.steps(p.curve.Highest, func(int) int { return plotHeight }, fmt.Sprintf("V%dZ", plotHeight))
 }
 
 // mean is a line through the bins that have samples.
 func (p plot) mean() string {
-	return p.steps(p.curve.Mean, func(bin int) string { return fmt.Sprintf("M%s %s", p.x(bin), p.y(p.curve.Mean[bin])) }, "")
+	return p.steps(p.curve.Mean, func(y int) int { return y }, "")
 }
 
-// steps is a path along the values, broken where there are none.
-func (p plot) steps(values []float64, begin func(bin int) string, end string) string {
+// steps is a path along the values, broken where there are none. Each piece begins at the height that begin gives for its
+// first value's. Its steps are relative, which is the shorter way to say them: most of a page of many containers is paths.
+func (p plot) steps(values []float64, begin func(y int) int, end string) string {
 	var b strings.Builder
-	last := "" // the height that the path is at; empty where it has not begun
+	from, last := -1, 0 // where and how high the step is that is not yet written; from is negative where there is none
 	for i, v := range values {
-		if math.IsNaN(v) {
-			if last != "" {
-				b.WriteString("H" + p.x(i) + end)
-			}
-			last = ""
-			continue
+		x, y := p.x(i), 0
+		if !math.IsNaN(v) {
+			y = p.y(v)
 		}
-		y := p.y(v)
 		switch {
-		case last == "":
-			b.WriteString(begin(i) + "V" + y)
+		case math.IsNaN(v) && from >= 0:
+			fmt.Fprintf(&b, "h%d%s", x-from, end)
+			from = -1
+		case math.IsNaN(v):
+		case from < 0:
+			fmt.Fprintf(&b, "M%d %dV%d", x, begin(y), y)
+			from, last = x, y
 		case y != last:
-			b.WriteString("H" + p.x(i) + "V" + y)
+			fmt.Fprintf(&b, "h%dv%d", x-from, y-last)
+			from, last = x, y
 		}
-		last = y
 	}
-	if last != "" {
-		b.WriteString("H" + p.x(len(values)) + end)
+	if from >= 0 {
+		fmt.Fprintf(&b, "h%d%s", plotWidth-from, end)
 	}
 	return b.String()
 }

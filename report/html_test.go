@@ -7,6 +7,7 @@ import (
 	"html"
 	"math"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -125,4 +126,56 @@ func TestPageOfManyContainers(t *testing.T) {
 		t.Errorf("%d bytes, want at most 10 MB", n)
 	}
 	t.Logf("%d bytes", len(got))
+}
+
+// A path has a step for each change, and a piece for each stretch with samples.
+func TestPathsOfPlots(t *testing.T) {
+	nan := math.NaN()
+	for _, c := range []struct {
+		values     []float64
+		area, mean string
+	}{
+		{[]float64{1, 1, 2, 0}, "M0 100V90h252v-10h126v20h126V100Z", "M0 90V90h252v-10h126v20h126"},
+		{[]float64{nan, 5, nan, nan}, "M126 100V50h126V100Z", "M126 50V50h126"},
+		{[]float64{10, nan, nan, 1}, "M0 100V0h126V100ZM378 100V90h126V100Z", "M0 0V0h126M378 90V90h126"},
+		{[]float64{nan, nan}, "", ""},
+	} {
+		p := plot{curve: scan.Curve{Mean: c.values, Highest: c.values}, scale: 10}
+		if got := p.area(); got != c.area {
+			t.Errorf("area of %v is %s, want %s", c.values, got, c.area)
+		}
+		if got := p.mean(); got != c.mean {
+			t.Errorf("mean of %v is %s, want %s", c.values, got, c.mean)
+		}
+	}
+}
+
+// Whatever a report is sorted by, the column of names sorts by name.
+func TestPageSortsNamesAsNames(t *testing.T) {
+	r := drawn()
+	r.View.Sort = BySeverity
+	for i, item := range r.Shown() {
+		rank := slices.IndexFunc(r.Items, func(other scan.Item) bool { return other.ID == item.ID })
+		if got := newPage(r).Rows[i].Keys; !strings.HasPrefix(got, fmt.Sprintf("%d ", rank)) {
+			t.Errorf("row %d, %s, has the keys %q, want the first to be %d", i, item.ID, got, rank)
+		}
+	}
+}
+
+// A list of all that is in danger would bury the table: it names the first and leads to the rest.
+func TestPageNamesTheFirstInDanger(t *testing.T) {
+	r := drawn()
+	danger := r.Items[1]
+	r.Items = nil
+	for i := range 14 {
+		danger.ID.Container = fmt.Sprintf("app-%02d", i)
+		r.Items = append(r.Items, danger)
+	}
+	p := newPage(r)
+	if len(p.Dangers) != 10 || p.MoreDangers != 4 {
+		t.Errorf("%d are named and %d more, want 10 and 4", len(p.Dangers), p.MoreDangers)
+	}
+	if got := render(t, "html", r, Options{}); !strings.Contains(got, `<a href="#state=danger">and 4 more</a>`) {
+		t.Error("nothing leads to the rest")
+	}
 }
