@@ -35,6 +35,9 @@ type Plan struct {
 	// SampleInterval is about the time between samples that Source reads; 0 is the window's step.
 	SampleInterval time.Duration
 
+	// Discreet keeps notes from naming namespaces that the plan is not about, which a report may be shown without a right to.
+	Discreet bool
+
 	// Replay, where it is not nil, is handed what each container's pods used and when, one call at a time, of those that
 	// could be read.
 	Replay func(Timeline)

@@ -57,7 +57,7 @@ func TestReadmeShowsRealOutput(t *testing.T) {
 // docs/cli.md is the help itself.
 func TestCLIDocs(t *testing.T) {
 	want := "# Command line\n"
-	for _, args := range [][]string{{"--help"}, {"patch", "--help"}, {"config", "--help"}, {"backtest", "--help"}, {"doctor", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"patch", "--help"}, {"config", "--help"}, {"backtest", "--help"}, {"doctor", "--help"}, {"serve", "--help"}} {
 		help, err := exec.Command("rightsize", args...).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -155,7 +155,9 @@ func TestImportsPointDown(t *testing.T) {
 		"notify":         {"recommender", "scan", "report"},
 		"patch":          {"recommender", "workload", "scan", "report", "patch/splice"},
 		"patch/splice":   {},
-		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "policy", "workload", "scan", "report", "notify", "patch", "backtest"},
+		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "policy", "workload", "scan", "report", "notify", "patch", "backtest", "serve"},
+
+		"serve": {"recommender", "workload", "scan", "report", "patch"}, // the served report
 
 		"backtest": {"recommender"},
 
