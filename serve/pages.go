@@ -39,7 +39,9 @@ type row struct {
 	Namespace, NamespaceURL       string
 	Workload, URL                 string
 	Container, Resource, Severity string
-	Notes, Error                  string
+	Error                         string
+	Notes                         []string
+	Danger                        bool
 	Request, Limit                words
 }
 
@@ -248,7 +250,7 @@ func choices(selected string, names ...string) (list []choice) {
 func totals(r report.Report) (lines []string) {
 	all := r.Totals()
 	for _, res := range r.View.Resources() {
-		lines = append(lines, all[res].Words(res))
+		lines = append(lines, strings.ReplaceAll(all[res].Words(res), "->", "\u2192"))
 	}
 	return lines
 }
@@ -305,8 +307,8 @@ func rowOf(r report.Report, item scan.Item, res recommender.Resource) row {
 	out := row{
 		Namespace: item.ID.Namespace, NamespaceURL: namespaceURL(item.ID.Namespace),
 		Workload: item.ID.Ref(), URL: workloadURL("/workloads", item.ID),
-		Container: report.ContainerWord(item), Resource: res.String(), Severity: r.SeverityWord(item, res), Notes: report.NoteCodes(item, res),
-		Request: wordsOf(request), Limit: wordsOf(limit),
+		Container: report.ContainerWord(item), Resource: res.String(), Severity: r.SeverityWord(item, res), Notes: strings.FieldsFunc(report.NoteCodes(item, res), func(r rune) bool { return r == ',' }),
+		Request: wordsOf(request), Limit: wordsOf(limit), Danger: res == recommender.Memory && report.Endangered(item),
 	}
 	if item.Err != nil {
 		out.Error = recommender.Printable(item.Err.Error())
@@ -316,6 +318,7 @@ func rowOf(r report.Report, item scan.Item, res recommender.Resource) row {
 
 // wordsOf gives more its colour, and less.
 func wordsOf(w report.Words) words {
+	w.Text = strings.ReplaceAll(w.Text, "->", "\u2192")
 	switch {
 	case strings.HasPrefix(w.Change, "-"):
 		return words{w, "down"}
