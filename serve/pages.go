@@ -146,7 +146,7 @@ func (s *Server) page(title string, path ...link) page {
 	if last := state.Last; last != nil && last.Failure != nil {
 		text := fmt.Sprintf("The last scan, at %s UTC, failed (%s): %s", last.Started.UTC().Format("15:04"), last.Failure.Reason, recommender.Printable(last.Failure.Error()))
 		if state.InARow > 1 {
-			text += fmt.Sprintf(" It was the %dth failure in a row.", state.InARow)
+			text += fmt.Sprintf(" (%d failures in a row)", state.InARow)
 		}
 		p.Alarms = append(p.Alarms, text)
 	}
