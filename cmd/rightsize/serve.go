@@ -8,12 +8,14 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"runtime"
 	"slices"
 	"strconv"
 	"time"
 
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel"
+	"k8s.io/client-go/rest"
 
 	"github.com/rightsize/rightsize/policy"
 	"github.com/rightsize/rightsize/recommender"
@@ -189,7 +191,22 @@ func (s *serveOptions) run(ctx context.Context, o *options, std streams, args []
 		Traces: traces, Log: log, Version: version(),
 	})
 	log.Info("listening", "address", listener.Addr().String())
+	defer runtime.KeepAlive(o.clusterTransport())
 	return server.Run(ctx, listener)
+}
+
+// clusterTransport is what all scans' connections to the API server are kept in; nil without a cluster. client-go
+// holds it weakly (transport.tlsTransportCache): where nobody else does, each scan leaves its connections behind.
+func (o *options) clusterTransport() http.RoundTripper {
+	config, err := o.clusterConfig()
+	if err != nil {
+		return nil // each scan says so
+	}
+	transport, err := rest.TransportFor(config)
+	if err != nil {
+		return nil
+	}
+	return transport
 }
 
 // listenForProfiles listens where profiles are to be served; nil is nowhere.
