@@ -32,6 +32,13 @@ demo: build ## generate a week of a small shop and print its report
 	@$(GO) run ./testdata/demo --out $(DEMO)
 	$(BUILD)/rightsize --namespace shop --tsdb $(DEMO)/tsdb -f $(DEMO)/manifests --until 2026-02-02T00:00:00Z
 
+.PHONY: pictures
+pictures: build ## take the picture in the README from the demo, with Chromium (as root: CHROMIUM_FLAGS=--no-sandbox)
+	@$(GO) run ./testdata/demo --out $(DEMO)
+	$(BUILD)/rightsize --namespace shop --tsdb $(DEMO)/tsdb -f $(DEMO)/manifests --until 2026-02-02T00:00:00Z -o html >$(BUILD)/report.html
+	chromium --headless --disable-gpu --hide-scrollbars --user-data-dir=$(BUILD)/chromium $(CHROMIUM_FLAGS) --window-size=1280,1060 \
+		--screenshot=docs/pictures/report.png "file://$(abspath $(BUILD))/report.html#c1"
+
 .PHONY: test
 test: ## run all tests, with the race detector where there is a C compiler
 ifneq ($(HAVE_CC),yes)
@@ -75,6 +82,14 @@ lint: $(TOOLS)/golangci-lint ## vet, lint and look for dead code
 .PHONY: e2e
 e2e: ## run the tool against a real cluster and real Prometheus servers
 	$(GO) test -C e2e -count=1 -timeout 60m -v .
+
+.PHONY: bench
+bench: ## measure reading a week of 300 and 3,000 containers from a real Prometheus
+	$(GO) run -C e2e ./bench
+
+.PHONY: bench-large
+bench-large: ## the same of 3,000 and 10,000 containers
+	$(GO) run -C e2e ./bench --containers 3000,10000 --rounds 3 --budget 10m
 
 $(TOOLS)/golangci-lint: tools/go.mod tools/go.sum
 	@mkdir -p $(TOOLS)

@@ -46,7 +46,7 @@ func digestOf(r report.Report) digest {
 			continue
 		}
 		d.addDangers(item, r.PolicyOf(item))
-		if c := d.changeOf(item, r.Least); c.differs() {
+		if c := d.changeOf(r, item); c.differs() {
 			d.changes = append(d.changes, c)
 		}
 	}
@@ -111,16 +111,11 @@ func reason(item scan.Item, r recommender.Resource) (code, why string) {
 	return string(status), ""
 }
 
-func (d *digest) changeOf(item scan.Item, least recommender.Significance) change {
+func (d *digest) changeOf(all report.Report, item scan.Item) change {
 	c := change{item: item}
-	replicas := float64(report.Replicas(item))
 	for r := range recommender.NumResources {
-		spec, advice := item.Spec[r], item.Advice[r].Bounds
-		now := report.Requested(spec)
-		c.differ[r] = report.WorthOf(item, r, least)
-		before, _ := now.Amount()
-		after, _ := report.Requested(recommender.Bounds{Request: advice.Request.Or(spec.Request), Limit: advice.Limit.Or(spec.Limit)}).Amount()
-		c.more[r] = (after - before) * replicas
+		c.differ[r] = report.WorthOf(item, r, all.Least)
+		c.more[r] = all.RequestedMore(item, r)
 		if whole := max(d.totals[r].Now, d.totals[r].After); whole > 0 {
 			c.share += math.Abs(c.more[r]) / whole
 		}

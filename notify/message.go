@@ -371,6 +371,7 @@ func (w writer) context() slack.Block {
 		texts = append(texts, fmt.Sprintf("%s of the policy file for %s", recommender.Count(len(rules), "rule"), recommender.Count(ruled, "container")))
 	}
 	texts = append(texts, w.uncounted()...)
+	texts = append(texts, w.money()...)
 	var elements []slack.MixedElement
 	for _, text := range texts {
 		// Plain, since the asterisks of two rules would make bold what is between them.
@@ -390,4 +391,17 @@ func (w writer) uncounted() (texts []string) {
 		}
 	}
 	return texts
+}
+
+// money is what the requests cost, where there are prices; what is saved of it is possible, not certain.
+func (w writer) money() []string {
+	m := w.report.Money()
+	if m == nil {
+		return nil
+	}
+	text := m.Summary()
+	if m.Total().Saved() > 0 {
+		text += ", if nodes go"
+	}
+	return []string{text}
 }

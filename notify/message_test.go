@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/rightsize/rightsize/notify/slacktest"
+	"github.com/rightsize/rightsize/prices"
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/report"
 	"github.com/rightsize/rightsize/scan"
@@ -252,5 +253,22 @@ func TestCut(t *testing.T) {
 	}
 	if got := code("a`b<c&d\n", 12); got != "`a'b&lt;c…`" {
 		t.Errorf("code = %q", got)
+	}
+}
+
+// With prices the small print says what requests cost, and that it is not certain to be saved.
+func TestMessageOfMoney(t *testing.T) {
+	var item scan.Item
+	item.ID = recommender.ID{Namespace: "shop", Kind: "Deployment", Workload: "web", Container: "app"}
+	item.Replicas = 1
+	item.Spec[recommender.CPU].Request = recommender.Set(2)
+	item.Advice[recommender.CPU].Bounds.Request = recommender.Set(1)
+	r := report.Report{Items: []scan.Item{item}}
+	if got := (writer{report: r}).money(); got != nil {
+		t.Errorf("without prices: %q", got)
+	}
+	r.Prices = &prices.List{Currency: "EUR", Default: prices.Rate{0.03, 0.004}}
+	if got, want := strings.Join((writer{report: r}).money(), ""), "Requests cost: 43.80 -> 21.90 EUR a month (21.90 less), if nodes go"; got != want {
+		t.Errorf("money = %q, want %q", got, want)
 	}
 }

@@ -177,7 +177,7 @@ func settingsFields() []field[Settings] {
 		},
 		print: printPointer(func(s Settings) *time.Duration { return s.MinCoverage }, recommender.ShortDuration),
 	}, field[Settings]{
-		name: "minRuns", about: "how many runs of a Job or CronJob must have been seen before anything is recommended", schema: map[string]any{"type": "integer", "minimum": 1},
+		name: "minRuns", about: "how many runs of a Job, CronJob or init container must have been seen before anything is recommended", schema: map[string]any{"type": "integer", "minimum": 1},
 		read:  func(r *reader, to *Settings, n *yaml.Node, at string) { to.MinRuns = readPointer(r, n, at, parseRuns) },
 		print: printPointer(func(s Settings) *int { return s.MinRuns }, strconv.Itoa),
 	})

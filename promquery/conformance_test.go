@@ -67,6 +67,7 @@ func TestConformance(t *testing.T) {
 			t.Run("peaks short window", s.testPeaksShortWindow)
 			t.Run("runs", s.testRuns)
 			t.Run("init containers", s.testInit)
+			t.Run("runs of one name", s.testRunsAgain)
 			t.Run("kills", s.testKills)
 			t.Run("throttling", s.testThrottling)
 			t.Run("restarts", s.testRestarts)
@@ -201,7 +202,7 @@ func (s suite) testNamespaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"exp", "init", "mix", "monitoring", oddNamespace, "shop"}
+	want := []string{"again", "exp", "init", "mix", "monitoring", oddNamespace, "shop"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Namespaces (-want +got):\n%s", diff)
 	}
@@ -569,6 +570,15 @@ func (s suite) testInit(t *testing.T) {
 	}
 	if want := map[promquery.Container]int{c: 1, {Pod: "db-0", Name: "pg"}: 0}; !cmp.Equal(want, facts.Restarts) {
 		t.Errorf("restarts %v, want %v", facts.Restarts, want)
+	}
+}
+
+// testRunsAgain: runs of one container of one pod's name are no long one, however many they are.
+func (s suite) testRunsAgain(t *testing.T) {
+	got, facts := s.read(t, promquery.Batch{Namespace: "again", Runs: runsOf("migrate", "db-0")}, week())
+	run := facts.Runs[promquery.Container{Pod: "db-0", Name: "migrate"}]
+	if len(got) > 0 || !run.Measured || math.Abs(run.CPU-0.5) > 0.1 {
+		t.Errorf("%v and run %+v, want a short one of half a core", got, run)
 	}
 }
 

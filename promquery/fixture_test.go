@@ -3,6 +3,7 @@ package promquery_test
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"math"
 	"math/rand/v2"
@@ -146,13 +147,20 @@ func newFixture() *fixture {
 	return f
 }
 
-// init adds an init container that was killed once, and a container that it stood before.
+// init adds an init container that was killed once, and a container that it stood before. Another pod's had many runs of
+// half a core under one name, on the grid and beside it.
 func (f *fixture) init() {
 	names := plainNames("init", "db-0")
 	f.pod(-8*day, 0, names, "pg", 100*mib)
 	f.pod(-3*day, -3*day+2*time.Minute, names, "migrate", 40*mib)
 	f.state(-8*day, 0, 0, "kube_pod_container_status_restarts_total", names("pg")...)
 	f.killedAs("kube_pod_init_container_", names("migrate"), -2*day, 0)
+	for i := range 12 {
+		from := -3*day + time.Duration(i)*(6*time.Hour+40*time.Second)
+		again := append(plainNames("again", "db-0")("migrate"), "job", "kubelet", "id", fmt.Sprint(i))
+		f.add(from, from+2*time.Minute, true, constant(40*mib), memory, again...)
+		f.add(from, from+2*time.Minute, true, func(i int) float64 { return 0.5 * scrape.Seconds() * float64(i) }, cpu, again...)
+	}
 }
 
 func (f *fixture) owners() {

@@ -71,7 +71,7 @@ func (rd *reading) readRaw(ctx context.Context, s selection) error {
 // rates, whose memory it keeps to itself.
 func (rd *reading) readRawMemory(ctx context.Context, s selection) (short map[Container]bool, err error) {
 	held := &holdings{points: map[Container]*Series{}}
-	seen := map[Container]*span{}
+	seen := map[Container][]span{}
 	err = rd.eachRawSlice(ctx, s, MemoryMetric, func(_ rawSlice, g *gathered) {
 		g.eachContainer(func(c Container, lines []line) {
 			rd.notePeaks(c, lines)
@@ -81,18 +81,20 @@ func (rd *reading) readRawMemory(ctx context.Context, s selection) (short map[Co
 				return
 			}
 			held.add(series)
-			if seen[c] == nil {
-				seen[c] = &span{first: math.MaxInt64, last: math.MinInt64}
+			for _, l := range lines {
+				for _, run := range rd.parted(l.samples) {
+					seen[c] = append(seen[c], span{run[0].Timestamp, run[len(run)-1].Timestamp})
+				}
 			}
-			seen[c].extend(lines)
+			seen[c] = rd.joined(seen[c])
 		})
 	})
 	if err != nil {
 		return nil, err
 	}
 	short = map[Container]bool{}
-	for c, s := range seen {
-		short[c] = s.length() < 2*rd.window.RateWindow
+	for c, spans := range seen {
+		short[c] = !slices.ContainsFunc(spans, func(s span) bool { return s.last.Sub(s.first) >= rd.apart() })
 	}
 	held.emit(rd.visit, func(c Container) bool { return !short[c] })
 	return short, nil
@@ -132,17 +134,21 @@ type runSeries struct {
 	series    uint64
 }
 
-// span is the time between a container's first and last sample.
+// span is the time between the first and the last sample of one run of a container.
 type span struct{ first, last model.Time }
 
-func (s *span) extend(lines []line) {
-	for _, l := range lines {
-		s.first = min(s.first, l.samples[0].Timestamp)
-		s.last = max(s.last, l.samples[len(l.samples)-1].Timestamp)
+// joined are the spans with those as one that are of one run, in order of time.
+func (rd *reading) joined(spans []span) (runs []span) {
+	slices.SortFunc(spans, func(a, b span) int { return cmp.Compare(a.first, b.first) })
+	for _, s := range spans {
+		if n := len(runs); n > 0 && s.first.Sub(runs[n-1].last) <= rd.apart() {
+			runs[n-1].last = max(runs[n-1].last, s.last)
+		} else {
+			runs = append(runs, s)
+		}
 	}
+	return runs
 }
-
-func (s *span) length() time.Duration { return s.last.Sub(s.first) }
 
 // notePeaks files the highest of a container's samples, with its time. Of equal ones the earliest stays.
 func (rd *reading) notePeaks(c Container, lines []line) {

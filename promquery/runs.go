@@ -12,8 +12,9 @@ import (
 // runPodsPerRequest bounds a request for raw samples; short runs have few of them.
 const runPodsPerRequest = 100
 
-// shortRuns are the runs whose memory the grid saw for less than two rate windows, or not at all: a rate over
-// such a run is mostly what was before and after it.
+// shortRuns are the runs whose memory the grid never saw for two rate windows, or not at all: a rate over such a run is
+// mostly what was before and after it. Pods of a StatefulSet keep their names, so that their init containers run again
+// and again, and are no longer for that.
 func (rd *reading) shortRuns(held *holdings, peaks map[Container]bool) map[Container]bool {
 	short := map[Container]bool{}
 	for c := range peaks {
@@ -22,11 +23,38 @@ func (rd *reading) shortRuns(held *holdings, peaks map[Container]bool) map[Conta
 		}
 	}
 	for c, s := range held.points {
-		if time.Duration(len(s.Points))*rd.window.Step < 2*rd.window.RateWindow {
+		if rd.longest(s.Points) < rd.apart() {
 			short[c] = true
 		}
 	}
 	return short
+}
+
+// apart is how much time lies between two runs of one container at least, and how long one has to be for the grid.
+func (rd *reading) apart() time.Duration { return 2 * rd.window.RateWindow }
+
+// longest is the time that the longest run of a container was on the grid for.
+func (rd *reading) longest(points []int) time.Duration {
+	most, n := 0, 0
+	for i, k := range points {
+		if i > 0 && time.Duration(k-points[i-1])*rd.window.Step > rd.apart() {
+			n = 0
+		}
+		n++
+		most = max(most, n)
+	}
+	return time.Duration(most) * rd.window.Step
+}
+
+// parted cuts samples where one run ends and the next begins.
+func (rd *reading) parted(samples []model.SamplePair) (runs [][]model.SamplePair) {
+	from := 0
+	for i := range samples {
+		if i > from && samples[i].Timestamp.Sub(samples[i-1].Timestamp) > rd.apart() {
+			runs, from = append(runs, samples[from:i]), i
+		}
+	}
+	return append(runs, samples[from:])
 }
 
 // readRuns measures the CPU of short runs from their raw samples. It asks for their containers alone: what else is in
@@ -74,10 +102,12 @@ func (rd *reading) readRunGroup(ctx context.Context, s selection, names map[stri
 // noteRun files one series of a run. Series of one container are the same usage seen twice, or a restart's
 // next cgroup: the highest counts.
 func (rd *reading) noteRun(c Container, samples []model.SamplePair) {
-	old, short := rd.facts.Runs[c]
-	cores, ok := meanCores(samples)
-	if short && ok && (!old.Measured || cores > old.CPU) {
-		rd.facts.Runs[c] = Run{CPU: cores, Measured: true}
+	for _, run := range rd.parted(samples) {
+		old, short := rd.facts.Runs[c]
+		cores, ok := meanCores(run)
+		if short && ok && (!old.Measured || cores > old.CPU) {
+			rd.facts.Runs[c] = Run{CPU: cores, Measured: true}
+		}
 	}
 }
 

@@ -103,8 +103,8 @@ func trimZeros(s string) string {
 	return s
 }
 
-// describePeak is the peak for a note: how much, where and when.
-func (r Resource) describePeak(p Peak) string {
+// DescribePeak is the peak for a note: how much, where and when.
+func (r Resource) DescribePeak(p Peak) string {
 	s := r.Approximate(p.Value)
 	if p.Pod == "" {
 		return s

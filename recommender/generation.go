@@ -1,9 +1,6 @@
 package recommender
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 const (
 	// levelFactor is how many times as much, or as little, is another level.
@@ -18,7 +15,8 @@ const (
 type generation struct {
 	name        string
 	first, last time.Time
-	samples     []float64
+	samples     int
+	lists       [][]float64 // of samples, one a pod, each ascending
 }
 
 // levelChange tells where the pods of the newest revision use much more or less than those before them: then
@@ -37,16 +35,16 @@ func levelChange(j *judgement) {
 		if since < minPodTime || before < minPodTime {
 			continue
 		}
-		now, then := Quantile(0.5, newest.samples), Quantile(0.5, earlier.samples)
-		more := before >= workingDays && now > Quantile(0.99, earlier.samples)
-		less := since >= workingDays && then > Quantile(0.99, newest.samples)
+		now, then := newest.quantile(0.5), earlier.quantile(0.5)
+		more := before >= workingDays && now > earlier.quantile(0.99)
+		less := since >= workingDays && then > newest.quantile(0.99)
 		low, high := min(now, then), max(now, then)
 		if !more && !less || high < levelFactor*low || high-low < DefaultPolicy().Floor[r] {
 			continue
 		}
 		j.note(r, NoteLevelChange, "pods of the newest revision (%s, since %s UTC) use %s at P50, earlier ones used %s: those are %.0f%% of the samples",
 			newest.name, newest.first.UTC().Format("2006-01-02 15:04"), r.Approximate(now), r.Approximate(then),
-			100*float64(len(earlier.samples))/float64(len(earlier.samples)+len(newest.samples)))
+			100*float64(earlier.samples)/float64(earlier.samples+newest.samples))
 	}
 }
 
@@ -69,9 +67,7 @@ func generations(pods []PodUsage) (newest, earlier generation, ok bool) {
 			earlier.add(p)
 		}
 	}
-	slices.Sort(newest.samples)
-	slices.Sort(earlier.samples)
-	return newest, earlier, len(newest.samples) > 0 && len(earlier.samples) > 0
+	return newest, earlier, newest.samples > 0 && earlier.samples > 0
 }
 
 func (g *generation) add(p PodUsage) {
@@ -84,5 +80,8 @@ func (g *generation) add(p PodUsage) {
 	if p.Last.After(g.last) {
 		g.last = p.Last
 	}
-	g.samples = append(g.samples, p.Samples...)
+	g.samples += len(p.Samples)
+	g.lists = append(g.lists, p.Samples)
 }
+
+func (g *generation) quantile(q float64) float64 { return pooledQuantile(q, g.samples, g.lists) }

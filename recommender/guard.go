@@ -40,7 +40,7 @@ const (
 // what raises values, then what keeps the result acceptable to Kubernetes.
 func AllGuards() []Guard {
 	return []Guard{
-		{GuardTooLittleData, "gives no advice for a container with less than --min-coverage of the window, or a Job or CronJob with fewer than 3 runs", tooLittleData},
+		{GuardTooLittleData, "gives no advice for a container with less than --min-coverage of the window, or a Job, CronJob or init container with fewer than 3 runs", tooLittleData},
 		{GuardAutoscaled, "keeps a request that a HorizontalPodAutoscaler measures use against (--hpa)", autoscaled},
 		{GuardObservedPeak, "keeps a memory limit at or above the highest sample seen", observedPeak},
 		{GuardOOMKilled, "keeps a memory limit at or above 1.2 x the limit at which the container was OOM killed", oomKilled},
@@ -148,7 +148,7 @@ func observedPeak(j *judgement) {
 	peak.Value = u.highest()
 	if from, raised := raise(Memory, &j.advice[Memory].Bounds.Limit, peak.Value); raised {
 		j.note(Memory, GuardObservedPeak, "limit raised from %s to %s: usage peaked at %s", Memory.Quantity(from),
-			Memory.Quantity(j.advice[Memory].Bounds.Limit.amount), Memory.describePeak(peak))
+			Memory.Quantity(j.advice[Memory].Bounds.Limit.amount), Memory.DescribePeak(peak))
 	}
 }
 

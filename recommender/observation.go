@@ -75,7 +75,7 @@ func limitBelowPeak(j *judgement) {
 		peak.Value = math.Max(peak.Value, u.highest())
 		if peak.Value > limit*(1+limitTolerance(r)) {
 			what := map[Resource]string{CPU: "would be throttled", Memory: "would be OOM killed"}[r]
-			j.note(r, NoteLimitBelowPeak, "the declared limit of %s is below what was used: usage peaked at %s; at that limit it %s", r.Quantity(limit), r.describePeak(peak), what)
+			j.note(r, NoteLimitBelowPeak, "the declared limit of %s is below what was used: usage peaked at %s; at that limit it %s", r.Quantity(limit), r.DescribePeak(peak), what)
 		}
 	}
 }

@@ -13,7 +13,7 @@ type Policy struct {
 	Guards []Guard // in the order in which they act
 
 	MinCoverage time.Duration         // of the window, below which too-little-data gives no advice
-	MinRuns     int                   // of a Job or CronJob, likewise
+	MinRuns     int                   // of a Job, CronJob or init container, likewise
 	Floor       [NumResources]float64 // cores and bytes, below which floor lets no value go
 	Ceiling     [NumResources]float64 // cores and bytes, above which ceiling lets no value go; 0 is none
 

@@ -145,6 +145,10 @@ type Container struct {
 	// Init says that it is an init container, and no sidecar: it is over before those that it stands before start.
 	Init bool
 
+	// Beside names the native sidecars that an init container stands behind, which run already; none where the order is
+	// not known.
+	Beside []string
+
 	// Pod is what spec.resources of its pods declares for all their containers together; no advice where that is nothing.
 	Pod [NumResources]Bounds
 

@@ -153,21 +153,33 @@ func (q QoS) meaning() string {
 }
 
 // total is what one pod counts for with the scheduler and with quotas: its containers together, or the largest of its
-// init containers. One that has no value counts as none, and what the pod declares as a whole counts instead of all.
+// init containers with the sidecars that run before it. One that has no value counts as none, and what the pod declares as a whole counts instead of all.
 func (t Template) total(r Resource, side side, after bool) float64 {
 	if pod, ok := t.whole(r, side); ok {
 		return pod
 	}
 	var sum, first float64
-	for i, b := range t.containers(after) {
-		x, _ := side.of(b[r]).Amount()
-		if t.Containers[i].Init {
-			first = max(first, x)
-		} else {
+	all, amounts := t.containers(after), map[string]float64{}
+	for i, b := range all {
+		if x, _ := side.of(b[r]).Amount(); !t.Containers[i].Init {
 			sum += x
+			amounts[t.Containers[i].ID.Container] = x
+		}
+	}
+	for i, b := range all {
+		if x, _ := side.of(b[r]).Amount(); t.Containers[i].Init {
+			first = max(first, t.Containers[i].With(x, amounts))
 		}
 	}
 	return max(sum, first)
+}
+
+// With is what an init container that takes x takes with its sidecars, of which amounts knows what each does.
+func (c Container) With(x float64, amounts map[string]float64) float64 {
+	for _, name := range c.Beside {
+		x += amounts[name]
+	}
+	return x
 }
 
 // side is the request or the limit of a resource.

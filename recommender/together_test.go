@@ -155,6 +155,21 @@ func TestLargerThanNodes(t *testing.T) {
 			}
 		})
 	}
+	t.Run("an init container beside a sidecar", func(t *testing.T) {
+		template := templateOf([2][NumResources]Bounds{both(Unset(), Unset()), both(Set(1), Unset())}, [2][NumResources]Bounds{both(Unset(), Unset()), both(Set(1), Unset())})
+		template.addInit(both(Set(3.5), Unset()))
+		for i := range template.Containers {
+			template.Containers[i].Facts.Nodes = nodes
+		}
+		if Together([]Template{template}); noted(template) != nil {
+			t.Errorf("notes %q, want none of 3.5 cores", noted(template))
+		}
+		template.Containers[2].Beside = []string{template.Containers[1].ID.Container}
+		Together([]Template{template})
+		if !slices.Contains(codes(template.Advised[1].Advice[CPU]), NoteLargerThanNodes) {
+			t.Errorf("notes %q, want that 4.5 cores are too many", noted(template))
+		}
+	})
 	t.Run("says what there is", func(t *testing.T) {
 		template := templateOf([2][NumResources]Bounds{both(Unset(), Unset()), both(Set(6), Unset())})
 		template.Containers[0].Facts.Nodes = nodes

@@ -23,12 +23,16 @@ func csvColumns() []string {
 
 func writeCSV(w io.Writer, r Report, _ Options) error {
 	out := csv.NewWriter(w)
-	if err := out.Write(csvColumns()); err != nil {
+	columns, money := csvColumns(), r.Money()
+	if money != nil {
+		columns = append(columns, csvMoneyColumns()...)
+	}
+	if err := out.Write(columns); err != nil {
 		return err
 	}
 	for _, item := range r.Shown() {
 		for _, res := range r.View.Resources() {
-			if err := out.Write(csvRow(item, res, r.Least)); err != nil {
+			if err := out.Write(append(csvRow(item, res, r.Least), csvMoney(money, item, res)...)); err != nil {
 				return err
 			}
 		}

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/rightsize/rightsize/prices"
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/scan"
 )
@@ -26,6 +27,8 @@ type Report struct {
 	Least recommender.Significance // which changes are worth making
 	View  View                     // what formats show of the items
 	Gate  *Gate                    // nil where none was asked for
+
+	Prices *prices.List // nil where none are known; nothing then speaks of money
 }
 
 // Source says where usage came from and how it was read.
@@ -112,7 +115,7 @@ type Total struct {
 // Totals sums requests over replicas. Where there is no advice, what is declared stays. A container with a
 // limit and no request requests its limit, as Kubernetes has it
 // (https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/). Init containers count by what the
-// largest of a pod requests more than the others together
+// largest of a pod, with the sidecars before it, requests more than the others together
 // (https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers).
 func (r Report) Totals() (totals [recommender.NumResources]Total) {
 	for rest := r.Items; len(rest) > 0; {
@@ -135,27 +138,69 @@ func sameWorkload(a, b recommender.ID) bool {
 
 // add adds the containers of one workload.
 func (t *Total) add(items []scan.Item, res recommender.Resource) {
-	var now, after, firstNow, firstAfter float64 // the latter of one pod's init containers
-	pods := 0
-	for _, item := range items {
-		x, declared := Requested(item.Spec[res]).Amount()
-		y, _ := Requested(inForce(item, res)).Amount()
-		n := Replicas(item)
-		pods = max(pods, n)
-		if item.Init {
-			firstNow, firstAfter = max(firstNow, x), max(firstAfter, y)
+	for i, c := range charges(items, res) {
+		t.Now += c.now
+		t.After += c.after
+		if items[i].Init {
 			continue
 		}
-		now, after = now+x*float64(n), after+y*float64(n)
-		if !declared && n > 0 {
+		n := Replicas(items[i])
+		if _, declared := Requested(items[i].Spec[res]).Amount(); !declared && n > 0 {
 			t.Unset++
 		}
-		if item.Replicas == recommender.UnknownReplicas && n == 0 {
+		if items[i].Replicas == recommender.UnknownReplicas && n == 0 {
 			t.Uncounted++
 		}
 	}
-	t.Now += max(now, firstNow*float64(pods))
-	t.After += max(after, firstAfter*float64(pods))
+}
+
+// charge is what a container adds to what its workload requests, in cores or bytes, over all pods.
+type charge struct{ now, after float64 }
+
+// charges are what the containers of one workload request. Of init containers the greatest one is charged, with what it
+// and the sidecars before it request more than the others together.
+func charges(items []scan.Item, res recommender.Resource) []charge {
+	list := make([]charge, len(items))
+	var sum, first charge
+	firstNow, firstAfter, pods := -1, -1, 0
+	nows, afters := map[string]float64{}, map[string]float64{}
+	for i, item := range items {
+		n := Replicas(item)
+		pods = max(pods, n)
+		if item.Init {
+			continue
+		}
+		now, after := requests(item, res)
+		nows[item.ID.Container], afters[item.ID.Container] = now, after
+		list[i] = charge{now * float64(n), after * float64(n)}
+		sum.now, sum.after = sum.now+list[i].now, sum.after+list[i].after
+	}
+	for i, item := range items {
+		if !item.Init {
+			continue
+		}
+		now, after := requests(item, res)
+		if now = item.With(now, nows); now > first.now {
+			first.now, firstNow = now, i
+		}
+		if after = item.With(after, afters); after > first.after {
+			first.after, firstAfter = after, i
+		}
+	}
+	if firstNow >= 0 {
+		list[firstNow].now = max(first.now*float64(pods)-sum.now, 0)
+	}
+	if firstAfter >= 0 {
+		list[firstAfter].after = max(first.after*float64(pods)-sum.after, 0)
+	}
+	return list
+}
+
+// requests is what one container requests, as declared and once the advice is taken; 0 where that is nothing.
+func requests(item scan.Item, res recommender.Resource) (now, after float64) {
+	now, _ = Requested(item.Spec[res]).Amount()
+	after, _ = Requested(inForce(item, res)).Amount()
+	return now, after
 }
 
 // Requested is what the scheduler reserves: the request, or where there is none the limit.
@@ -214,17 +259,20 @@ type Format struct {
 	Name  string
 	Doc   string // what it is for
 	Write func(io.Writer, Report, Options) error
+
+	Curves bool // it draws what was used: scan.Plan is to ask for it
 }
 
 // Formats are all formats, the default first.
 func Formats() []Format {
 	return []Format{
-		{"table", "a diff for people: what is declared, what is recommended, and why", writeTable},
-		{"wide", "the table with percentiles, peak, samples, coverage and pods", writeWide},
-		{"json", "everything, with schemaVersion " + SchemaVersion, writeJSON},
-		{"yaml", "the same as json", writeYAML},
-		{"csv", "a line for each container and resource", writeCSV},
-		{"markdown", "the table as GitHub shows it, with all notes", writeMarkdown},
+		{Name: "table", Doc: "a diff for people: what is declared, what is recommended, and why", Write: writeTable},
+		{Name: "wide", Doc: "the table with percentiles, peak, samples, coverage and pods", Write: writeWide},
+		{Name: "json", Doc: "everything, with schemaVersion " + SchemaVersion, Write: writeJSON},
+		{Name: "yaml", Doc: "the same as json", Write: writeYAML},
+		{Name: "csv", Doc: "a line for each container and resource", Write: writeCSV},
+		{Name: "markdown", Doc: "the table as GitHub shows it, with all notes", Write: writeMarkdown},
+		{Name: "html", Doc: "a page to look at, sort and filter, with plots, in one file", Write: writeHTML, Curves: true},
 	}
 }
 

@@ -213,6 +213,10 @@ func TestInitContainersInTotals(t *testing.T) {
 		item.Advice[recommender.CPU].Bounds = bounds(after, 4)
 		return item
 	}
+	beside := func(item scan.Item, sidecars ...string) scan.Item {
+		item.Beside = sidecars
+		return item
+	}
 	const unknown = recommender.UnknownReplicas
 	for _, c := range []struct {
 		name  string
@@ -221,6 +225,7 @@ func TestInitContainersInTotals(t *testing.T) {
 	}{
 		{"smaller than the others", []scan.Item{item("app", false, 3, 1, 0.5), item("proxy", false, 3, 1, 0.5), item("setup", true, 3, 1.5, 0.1)}, Total{Now: 6, After: 3}},
 		{"larger, and the largest counts", []scan.Item{item("app", false, 3, 1, 0.5), item("a", true, 3, 2, 0.6), item("b", true, 3, 1, 1.5)}, Total{Now: 6, After: 4.5}},
+		{"with the sidecars before it", []scan.Item{item("app", false, 3, 1, 0.5), item("proxy", false, 3, 1, 0.5), beside(item("setup", true, 3, 2, 1), "proxy")}, Total{Now: 9, After: 4.5}},
 		{"of as many pods as were seen", []scan.Item{item("app", false, unknown, 1, 1), item("setup", true, unknown, 2, 2)}, Total{Now: 10, After: 10}},
 	} {
 		for i := range c.items {
@@ -236,6 +241,22 @@ func TestInitContainersInTotals(t *testing.T) {
 			if got := render(t, format, r, Options{}); !strings.Contains(got, want) {
 				t.Errorf("%s does not tell init containers:\n%s", format, got)
 			}
+		}
+	}
+}
+
+// Who takes from an init container that is smaller than the others of its pod together saves nothing.
+func TestInitContainersInRequestedMore(t *testing.T) {
+	item := func(name string, init bool, now, after float64) scan.Item {
+		item := scan.Item{Recommendation: recommender.Recommendation{Container: declared("Deployment", "web", name, 3, bounds(now, 4), none())}}
+		item.Init = init
+		item.Advice[recommender.CPU].Bounds = bounds(after, 4)
+		return item
+	}
+	r := Report{Items: []scan.Item{item("app", false, 2, 0.5), item("large", true, 3, 1), item("small", true, 1, 0.1)}, Window: week()}
+	for i, want := range []float64{-4.5, -3, 0} {
+		if got := r.RequestedMore(r.Items[i], recommender.CPU); got != want {
+			t.Errorf("%s requests %v more, want %v", r.Items[i].ID.Container, got, want)
 		}
 	}
 }

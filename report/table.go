@@ -23,9 +23,10 @@ type table struct {
 	Options
 	wide  bool
 	shown []scan.Item
+	money *Money // nil without prices
 }
 
-func newTable(r Report, o Options, wide bool) table { return table{r, o, wide, r.Shown()} }
+func newTable(r Report, o Options, wide bool) table { return table{r, o, wide, r.Shown(), r.Money()} }
 
 // maxNotes is how many notes the plain table explains; all of them would bury it. wide explains each.
 const maxNotes = 20
@@ -83,6 +84,9 @@ func (t table) header() []cell {
 	if t.wide {
 		row = append(row, plain("P50", "P99", "PEAK", "SAMPLES", "COVERAGE", "PODS", "RESTARTS", "THROTTLED")...)
 	}
+	if t.wide && t.money != nil {
+		row = append(row, plain("COST/MONTH", "SAVED")...)
+	}
 	if t.View.Sort == BySeverity {
 		row = append(row, plain("SEVERITY")...)
 	}
@@ -100,6 +104,10 @@ func (t table) row(item scan.Item, r recommender.Resource) []cell {
 	if t.wide {
 		row = append(row, plain(t.evidence(item, r)...)...)
 		row = append(row, plain(stability(item, r)...)...)
+	}
+	if t.wide && t.money != nil {
+		cost := t.money.Of(item.ID, r)
+		row = append(row, cell{text: cost.Now.String(), right: true}, cell{text: cost.Saved().String(), right: true})
 	}
 	if t.View.Sort == BySeverity {
 		row = append(row, cell{text: t.severity(item, r), right: true})
@@ -269,6 +277,9 @@ func (t table) summary(b *strings.Builder) {
 	}
 	for _, r := range t.View.Resources() {
 		fmt.Fprintf(b, "Requested over all replicas: %s\n", total(r, totals[r]))
+	}
+	for _, line := range t.MoneyLines() {
+		fmt.Fprintln(b, line)
 	}
 	const minute = "2006-01-02 15:04"
 	fmt.Fprintf(b, "From usage of %s to %s UTC (%s) by %s, policy %s: %s\n",

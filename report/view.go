@@ -86,19 +86,35 @@ func (r Report) rank(item scan.Item) float64 {
 	case BySeverity:
 		return r.Severity(item)
 	case ByCPU:
-		return math.Abs(requestedMore(item, recommender.CPU))
+		return math.Abs(r.RequestedMore(item, recommender.CPU))
 	case ByMemory:
-		return math.Abs(requestedMore(item, recommender.Memory))
+		return math.Abs(r.RequestedMore(item, recommender.Memory))
 	default:
 		return 0
 	}
 }
 
-// requestedMore is what all pods of an item would request on top, in cores or bytes; negative is saved.
-func requestedMore(item scan.Item, r recommender.Resource) float64 {
-	before, _ := Requested(item.Spec[r]).Amount()
-	after, _ := Requested(inForce(item, r)).Amount()
-	return (after - before) * float64(Replicas(item))
+// RequestedMore is what all pods of an item would request on top, in cores or bytes; negative is saved. An init container
+// requests nothing but what it takes more than the others of its pod together.
+func (r Report) RequestedMore(item scan.Item, res recommender.Resource) float64 {
+	if !item.Init {
+		before, _ := Requested(item.Spec[res]).Amount()
+		after, _ := Requested(inForce(item, res)).Amount()
+		return (after - before) * float64(Replicas(item))
+	}
+	var pod []scan.Item
+	for _, other := range r.Items {
+		if !sameWorkload(other.ID, item.ID) {
+			continue
+		}
+		if other.ID != item.ID {
+			other.Advice[res].Bounds = recommender.Bounds{}
+		}
+		pod = append(pod, other)
+	}
+	var t Total
+	t.add(pod, res)
+	return t.After - t.Now
 }
 
 // inForce is what would hold once the advice is taken: where there is none, what is declared stays.

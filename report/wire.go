@@ -25,6 +25,7 @@ type wireReport struct {
 	Totals        map[string]wireTotal `json:"totals"`
 	Selection     wireSelection        `json:"selection"`
 	Gate          *wireGate            `json:"gate,omitempty"`
+	Money         *wireMoney           `json:"money,omitempty"` // with prices
 	Containers    []wireContainer      `json:"containers"`
 	Retargets     []wireRetarget       `json:"retargets,omitempty"` // with --hpa retarget
 	Queries       []string             `json:"queries"`
@@ -148,6 +149,7 @@ type wireResource struct {
 	Notes       []wireNote   `json:"notes"`
 	Evidence    wireEvidence `json:"evidence"`
 	Severity    int          `json:"severity"` // 0 to 100
+	Money       *wireCost    `json:"money,omitempty"`
 }
 
 type wireBounds struct {
@@ -235,6 +237,7 @@ func toWire(r Report) wireReport {
 	for _, item := range r.Shown() {
 		out.Containers = append(out.Containers, itemToWire(item, r))
 	}
+	moneyToWire(r, &out)
 	return out
 }
 

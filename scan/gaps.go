@@ -74,7 +74,7 @@ func (s *scanner) shortData(ctx context.Context, r Result) string {
 }
 
 func scaledDown(c recommender.Container) string {
-	if c.Replicas == 0 && !c.RunsToCompletion() {
+	if c.Replicas == 0 && c.ID.Kind != "Job" && c.ID.Kind != "CronJob" {
 		return ": it is scaled to 0"
 	}
 	return ""

@@ -179,8 +179,7 @@ func (b batch) runs() map[key]bool {
 
 func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b batch) {
 	var failed map[string]error
-	histories := newPool(s.plan.Window, b, p)
-	histories.keepsRecent = s.plan.needsRecent()
+	histories := newPool(s.plan, b, p)
 	visit, recorded := histories.addSeries, histories.recording()
 	if s.plan.Replay != nil {
 		visit = recorded.addSeries
@@ -205,7 +204,7 @@ func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b ba
 		rec := recommender.Recommend(c, histories.history(c), *cmp.Or(own, &s.plan.Policy))
 		s.replay(recorded, c, rec.OOMKills)
 		s.explainGaps(ctx, &rec, p)
-		n.items[c.ID] = Item{Recommendation: rec, Policy: own}
+		n.items[c.ID] = Item{Recommendation: rec, Policy: own, Curves: histories.curves(c)}
 	}
 	n.warnings = appendNew(n.warnings, histories.undeclared())
 }

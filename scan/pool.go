@@ -21,6 +21,7 @@ type pool struct {
 	match  map[string]workload.Match
 
 	keepsRecent bool // a rule asks for it
+	keepsCurves bool
 
 	owners   recommender.Owners
 	declared map[key]bool
@@ -44,15 +45,17 @@ type entry struct {
 	restarts   map[string]int // by pod; those that were counted
 	throttling recommender.Throttling
 	recent     [recommender.NumResources]recommender.Recent
+	curves     [recommender.NumResources]*outliner // nil where nobody asked for them
 }
 
-func newPool(w recommender.Window, b batch, p *pods) *pool {
+func newPool(plan Plan, b batch, p *pods) *pool {
 	h := &pool{
-		window: w, match: p.match, owners: p.index.Owners, declared: p.declared,
+		window: plan.Window, match: p.match, owners: p.index.Owners, declared: p.declared,
+		keepsRecent: plan.needsRecent(), keepsCurves: plan.Curves,
 		entries: make(map[key]*entry), strays: make(map[string]map[workload.Ref]bool),
 	}
 	for _, c := range b.containers {
-		h.entries[key{ref(c.ID), c.ID.Container}] = newEntry(w)
+		h.entries[key{ref(c.ID), c.ID.Container}] = h.newEntry()
 	}
 	for _, pod := range b.pods {
 		h.findStrays(pod, p.index.Containers[pod])
@@ -60,10 +63,13 @@ func newPool(w recommender.Window, b batch, p *pods) *pool {
 	return h
 }
 
-func newEntry(w recommender.Window) *entry {
+func (h *pool) newEntry() *entry {
 	e := &entry{runs: make(map[string]bool), unmeasured: make(map[string]bool), restarts: make(map[string]int)}
 	for r := range recommender.NumResources {
-		e.covered[r] = make([]uint64, (w.Points()+63)/64)
+		e.covered[r] = make([]uint64, (h.window.Points()+63)/64)
+		if h.keepsCurves {
+			e.curves[r] = newOutliner(h.window)
+		}
 		e.pods[r] = make(map[string]*recommender.PodUsage)
 	}
 	return e
@@ -113,6 +119,11 @@ func (h *pool) addSeries(s promquery.Series) {
 	if h.keepsRecent {
 		for i, k := range s.Points {
 			e.recent[s.Resource].Add(s.Values[i], h.window.Until.Sub(h.window.Time(k)))
+		}
+	}
+	if o := e.curves[s.Resource]; o != nil {
+		for i, k := range s.Points {
+			o.add(k, s.Values[i])
 		}
 	}
 	covered := s.Covered
@@ -203,6 +214,9 @@ func (e *entry) addShortRun(pod, name string, run promquery.Run, peak recommende
 	if peak.Pod != "" {
 		p := e.pod(recommender.Memory, pod)
 		p.Samples = append(p.Samples, peak.Value)
+		if o := e.curves[recommender.Memory]; o != nil {
+			o.addRun(peak.At, peak.Value)
+		}
 	}
 	if !run.Measured {
 		e.unmeasured[name] = true
@@ -211,6 +225,9 @@ func (e *entry) addShortRun(pod, name string, run promquery.Run, peak recommende
 	u := &e.usage[recommender.CPU]
 	p := e.pod(recommender.CPU, pod)
 	p.Samples = append(p.Samples, run.CPU)
+	if o := e.curves[recommender.CPU]; o != nil && peak.Pod != "" {
+		o.addRun(peak.At, run.CPU)
+	}
 	u.Peak = higher(u.Peak, recommender.Peak{Value: run.CPU, Pod: pod, At: peak.At, Within: peak.Within})
 }
 
@@ -238,25 +255,35 @@ func (h *pool) history(c recommender.Container) recommender.History {
 	return out
 }
 
+// curves are the outlines of what was gathered for the container; empty where nobody asked for them.
+func (h *pool) curves(c recommender.Container) (out [recommender.NumResources]Curve) {
+	e := h.entries[key{ref(c.ID), c.ID.Container}]
+	for r, o := range e.curves {
+		if o != nil {
+			o.addPeak(e.usage[r].Peak)
+			out[r] = o.curve
+		}
+	}
+	return out
+}
+
 // takePods pools the pods' samples into u, and gives each pod's own, in order of their names.
 func (h *pool) takePods(e *entry, r recommender.Resource, u *recommender.Usage) []recommender.PodUsage {
-	total := 0
-	for _, p := range e.pods[r] {
-		total += len(p.Samples)
-	}
-	u.Samples = make([]float64, 0, total)
 	var out []recommender.PodUsage
+	var samples [][]float64
 	for _, name := range slices.Sorted(maps.Keys(e.pods[r])) {
 		p := *e.pods[r][name]
-		u.Add(p.Samples...)
+		all := len(p.Samples)
 		p.Samples = slices.DeleteFunc(p.Samples, notFinite)
+		u.Dropped += all - len(p.Samples)
 		slices.Sort(p.Samples)
+		samples = append(samples, p.Samples)
 		p.Covered = time.Duration(len(p.Samples)) * h.window.Step
 		p.Generation, p.Restarts = h.generation(name), e.restarts[name]
 		out = append(out, p)
 	}
 	e.pods[r] = nil
-	u.Sort()
+	u.Samples = recommender.Merge(samples)
 	return out
 }
 

@@ -38,6 +38,9 @@ type Plan struct {
 	// Discreet keeps notes from naming namespaces that the plan is not about, which a report may be shown without a right to.
 	Discreet bool
 
+	// Curves asks for the Curves of each item.
+	Curves bool
+
 	// Replay, where it is not nil, is handed what each container's pods used and when, one call at a time, of those that
 	// could be read.
 	Replay func(Timeline)
@@ -77,6 +80,8 @@ type Item struct {
 	recommender.Recommendation
 	Policy *recommender.Policy // that it was made by, where it is not the plan's; nil where it is
 	Err    error
+
+	Curves [recommender.NumResources]Curve // empty where Plan.Curves does not ask for them
 }
 
 // Exempt says that the container is left alone.

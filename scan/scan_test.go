@@ -351,10 +351,10 @@ func TestRunsOfInitContainers(t *testing.T) {
 }
 
 func TestGapsAreExplained(t *testing.T) {
-	plan := declare("shop/StatefulSet/db:pg,exporter", "shop/Deployment/idle:app", "empty/Deployment/web:app")
+	plan := declare("shop/StatefulSet/db:pg,exporter", "shop/Deployment/idle:app,setup", "empty/Deployment/web:app")
 	for i := range plan.Containers {
-		if plan.Containers[i].ID.Workload == "idle" {
-			plan.Containers[i].Replicas = 0
+		if c := &plan.Containers[i]; c.ID.Workload == "idle" {
+			c.Replicas, c.Init = 0, c.ID.Container == "setup"
 		}
 	}
 	src := &fake{usage: map[string]map[promquery.Container]float64{"shop": used("db-0/pg=50", "db-0/istio-proxy=5", "stray/x=1")}}
@@ -362,6 +362,7 @@ func TestGapsAreExplained(t *testing.T) {
 	for name, want := range map[string]string{
 		"db/exporter":              "its pods (db-0) ran no container exporter in the window, but istio-proxy, pg",
 		"idle/app":                 "no pod of deployment/idle has usage in the window: it is scaled to 0; the namespace has usage of statefulset/db",
+		"idle/setup":               "no pod of deployment/idle has usage in the window: it is scaled to 0; the namespace has usage of statefulset/db",
 		"empty/deployment/web/app": "no usage of namespace empty in the window; there is usage of namespaces shop",
 	} {
 		for r, advice := range item(t, result, name).Advice {

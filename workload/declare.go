@@ -60,6 +60,7 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 	w.APIVersion = apiVersion(kind)
 	w.controller = metav1.GetControllerOf(&meta)
 	pod := podBounds(spec)
+	var sidecars []string
 	for i, c := range slices.Concat(spec.Containers, spec.InitContainers) {
 		w.Containers = append(w.Containers, recommender.Container{
 			ID:       recommender.ID{Namespace: meta.Namespace, Kind: kind, Workload: meta.Name, Container: c.Name},
@@ -69,6 +70,12 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 			Pod:      pod,
 			Init:     i >= len(spec.Containers) && !sidecar(c),
 		})
+		switch last := &w.Containers[i]; {
+		case last.Init:
+			last.Beside = slices.Clone(sidecars)
+		case i >= len(spec.Containers):
+			sidecars = append(sidecars, c.Name)
+		}
 	}
 	return w
 }

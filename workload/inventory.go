@@ -79,7 +79,7 @@ func byNamespace(w Workload, namespace string) int { return strings.Compare(w.Na
 
 // sort puts the workloads in order.
 func (inv *Inventory) sort() {
-	slices.SortFunc(inv.Workloads, func(a, b Workload) int { return a.Compare(b.Ref) })
+	slices.SortStableFunc(inv.Workloads, func(a, b Workload) int { return a.Compare(b.Ref) })
 }
 
 // Select finds the containers that are meant. Something asked for by name that is not there is a

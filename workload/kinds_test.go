@@ -215,6 +215,11 @@ func operated() []runtime.Object {
 		&batchv1.CronJob{ObjectMeta: set("db-full"), Spec: batchv1.CronJobSpec{JobTemplate: batchv1.JobTemplateSpec{Spec: batchv1.JobSpec{Template: template("backup")}}}},
 		&appsv1.StatefulSet{ObjectMeta: ofKind(meta("shop", "mq-a"), "mq.example/v1", "Broker", "mq"), Spec: appsv1.StatefulSetSpec{Template: template("mq")}},
 		&appsv1.StatefulSet{ObjectMeta: ofKind(meta("shop", "mq-b"), "mq.example/v1", "Broker", "mq"), Spec: appsv1.StatefulSetSpec{Template: corev1.PodTemplateSpec{Spec: requesting(podSpec("mq"), 0, "2")}}},
+		// Two of which the one has for an init container what the other has beside its own.
+		&appsv1.StatefulSet{ObjectMeta: ofKind(meta("shop", "kv-a"), "kv.example/v1", "Cache", "kv"), Spec: appsv1.StatefulSetSpec{Template: template("kv", "load")}},
+		&appsv1.StatefulSet{ObjectMeta: ofKind(meta("shop", "kv-b"), "kv.example/v1", "Cache", "kv"), Spec: appsv1.StatefulSetSpec{Template: corev1.PodTemplateSpec{
+			Spec: corev1.PodSpec{Containers: podSpec("kv").Containers, InitContainers: podSpec("load").Containers},
+		}}},
 		// Pods that an operator makes, two levels down; and a run.
 		pod(aged(ofKind(meta("shop", "log-kafka-0"), strimzi, "StrimziPodSet", "log-kafka"), 9), podSpec("kafka")),
 		pod(aged(ofKind(meta("shop", "log-kafka-1"), strimzi, "StrimziPodSet", "log-kafka"), 1), requesting(podSpec("kafka"), 0, "1")),
@@ -313,6 +318,10 @@ shop/postgrescluster/db/postgres x1 of PostgresCluster db
 shop/postgrescluster/db/backup x1 of PostgresCluster db
 shop/postgrescluster/db/pool x1 of PostgresCluster db
 shop/cronjob/db-full/backup x0 of PostgresCluster db
+shop/statefulset/kv-a/kv x1 of Cache kv
+shop/statefulset/kv-a/load x1 of Cache kv
+shop/statefulset/kv-b/kv x1 of Cache kv
+shop/statefulset/kv-b/load x1 init of Cache kv
 `
 		legacy = "shop/deploymentconfig/legacy/app x2 in apps.openshift.io/v1\n"
 		kafka  = "shop/kafka/log/kafka x2 of Kafka log\n"

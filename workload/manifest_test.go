@@ -23,7 +23,7 @@ func lines(inv *workload.Inventory) string {
 			cpu, mem := c.Spec[recommender.CPU], c.Spec[recommender.Memory]
 			init := ""
 			if c.Init {
-				init = " init"
+				init = strings.Join(append([]string{" init"}, c.Beside...), " beside ")
 			}
 			fmt.Fprintf(&b, "%s x%d%s cpu %s/%s memory %s/%s\n", c.ID, c.Replicas, init, cpu.Request, cpu.Limit, mem.Request, mem.Limit)
 		}
@@ -52,6 +52,7 @@ shop/deployment/api/app x3 cpu 0.35/1.5 memory 1.073741824e+09/2e+09
 shop/deployment/api/log x3 cpu unset/unset memory unset/unset
 shop/deployment/api/migrate x3 init cpu 2/unset memory unset/unset
 shop/deployment/api/proxy x3 cpu unset/unset memory unset/6.7108864e+07
+shop/deployment/api/seed x3 init beside proxy cpu unset/unset memory unset/unset
 `
 	if diff := cmp.Diff(want, lines(inv)); diff != "" {
 		t.Errorf("containers (-want +got):\n%s", diff)

@@ -143,7 +143,7 @@ func (inv *Inventory) torn(indices []int) map[string]bool {
 		}
 		for _, c := range inv.Workloads[i].Containers {
 			name := c.ID.Container
-			if before, ok := first[name]; ok && (before.Spec != c.Spec || before.Heap != c.Heap) {
+			if before, ok := first[name]; ok && (before.Spec != c.Spec || before.Heap != c.Heap || before.Init != c.Init) {
 				torn[name] = true
 			} else {
 				first[name] = c

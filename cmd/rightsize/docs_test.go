@@ -151,11 +151,12 @@ func TestImportsPointDown(t *testing.T) {
 		"promquery/tsdb": {"promquery", "promquery/chunks"},
 		"workload":       {"recommender"},
 		"scan":           {"recommender", "promquery", "workload"},
-		"report":         {"recommender", "scan"},
+		"prices":         {"recommender"},
+		"report":         {"recommender", "scan", "prices"},
 		"notify":         {"recommender", "scan", "report"},
 		"patch":          {"recommender", "workload", "scan", "report", "patch/splice"},
 		"patch/splice":   {},
-		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "policy", "workload", "scan", "report", "notify", "patch", "backtest", "serve"},
+		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "policy", "prices", "workload", "scan", "report", "notify", "patch", "backtest", "serve"},
 
 		"serve": {"recommender", "workload", "scan", "report", "patch"}, // the served report
 

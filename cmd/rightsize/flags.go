@@ -59,6 +59,7 @@ type options struct {
 	format report.Format
 	slack  slackOptions
 	view   viewOptions
+	money  moneyOptions
 	gate   []report.Condition
 }
 
@@ -80,7 +81,7 @@ func newFlagGroup(title string) flagGroup {
 
 // flagGroups are all flags of the report, in the order in which help shows them. They set o.
 func (o *options) flagGroups() []flagGroup {
-	return []flagGroup{o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.outputFlags(), o.view.flags(), o.gateFlags(), o.slack.flags(), o.log.flags(), o.kubeFlags()}
+	return []flagGroup{o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.outputFlags(), o.view.flags(), o.money.flags(), o.gateFlags(), o.slack.flags(), o.log.flags(), o.kubeFlags()}
 }
 
 func (o *options) setDefaults() {
@@ -272,6 +273,9 @@ func (o *options) validate(args []string) error {
 		}
 	}
 	if err := o.view.validate(); err != nil {
+		return err
+	}
+	if err := o.money.validate(); err != nil {
 		return err
 	}
 	switch {

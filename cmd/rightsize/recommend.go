@@ -48,7 +48,7 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 func (o *options) finish(ctx context.Context, std streams, p *prepared) (report.Report, error) {
 	r, err := p.read(ctx, std, o.queryTimeout)
 	r.Warnings, r.Unlisted = append(p.warnings, r.Warnings...), p.selection.Unlisted
-	r.Least, r.View = o.view.min, o.view.view()
+	r.Least, r.View, r.Prices = o.view.min, o.view.view(), o.money.list()
 	if len(o.gate) > 0 {
 		r.Gate = r.Judge(o.gate)
 	}
@@ -94,7 +94,7 @@ func (o *options) prepare(ctx context.Context, std streams, args []string) (prep
 	}
 	plan := scan.Plan{
 		Containers: selection.Containers, Declared: selection.Workloads, Owners: selection.Owners, Window: window,
-		Policy: policies.own, Policies: policies.assign(std.log, selection), Workers: o.concurrency,
+		Policy: policies.own, Policies: policies.assign(std.log, selection), Workers: o.concurrency, Curves: o.format.Curves,
 		Discreet: o.discreet,
 	}
 	return prepared{usage: usage, selection: selection, plan: plan, warnings: warnings}, nil

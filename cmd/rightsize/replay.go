@@ -75,7 +75,7 @@ func replay(t scan.Timeline, window recommender.Window, plan backtest.Plan, poli
 		return none
 	case t.Container.RunsToCompletion():
 		// A run is judged by whether it finishes, and which of them a limit would have stopped says little about the next.
-		none.Reason = "its pods are runs, which end by themselves"
+		none.Reason = "it runs to completion, and is not there all the time"
 		return none
 	}
 	c := backtest.Container{Name: name, Declared: t.Container, Step: window.Step, OOMKills: t.OOMKills}

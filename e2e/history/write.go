@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/prometheus/prometheus/model/value"
+	"github.com/prometheus/prometheus/storage"
 	"github.com/prometheus/prometheus/tsdb"
 )
 
@@ -74,8 +75,10 @@ func (d *dayWriters) append(ctx context.Context, s Series) error {
 
 func appendDay(ctx context.Context, w *tsdb.BlockWriter, s Series) error {
 	app := w.Appender(ctx)
+	var ref storage.SeriesRef // saves a look-up by labels for each sample
 	for i, t := range s.Times {
-		if _, err := app.Append(0, s.Labels, t, s.Values[i]); err != nil {
+		var err error
+		if ref, err = app.Append(ref, s.Labels, t, s.Values[i]); err != nil {
 			return errors.Join(err, app.Rollback())
 		}
 	}
