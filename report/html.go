@@ -52,10 +52,8 @@ type page struct {
 	Namespaces, Kinds    []string
 	States               []pageState
 	Columns              []pageColumn
-	EvidenceHeads        []string
 	Rows                 []pageRow
 	Summary, Queries     []string
-	Width, Height        int // of a plot
 }
 
 type pageAlert struct {
@@ -82,6 +80,8 @@ type pageRow struct {
 	Tags                      []pageTag
 	Span                      int
 	Plots                     []plot
+	Width, Height             int // of a plot
+	EvidenceHeads             []string
 	Evidence                  []pageEvidence
 	Notes                     []pageNote
 }
@@ -113,8 +113,7 @@ func newPage(r Report) page {
 	t := newTable(r, Options{}, true)
 	p := page{
 		Title: "Requests and limits", Policy: pagePolicy(), Style: template.CSS(pageStyle), Script: template.JS(pageScript),
-		Basis: t.basis(), Queries: r.Queries, Alerts: t.alerts(), Summary: t.pageSummary(), Width: plotWidth, Height: plotHeight,
-		EvidenceHeads: []string{"P50", "P99", "Peak", "Samples", "Coverage", "Pods", "Restarts", "Throttled"},
+		Basis: t.basis(), Queries: r.Queries, Alerts: t.alerts(), Summary: t.pageSummary(),
 		States: []pageState{
 			{stateChange, "worth changing"}, {stateDanger, "in danger"}, {stateSilent, "without advice"}, {stateError, "could not be read"},
 		},
@@ -328,6 +327,7 @@ func (t table) pageRow(i int, item scan.Item, span int) pageRow {
 	row := pageRow{
 		Anchor: "c" + strconv.Itoa(i), Name: recommender.Printable(item.ID.String()), Namespace: item.ID.Namespace, Kind: item.ID.Kind,
 		States: strings.Join(t.states(item), " "), Workload: item.ID.Ref(), Container: containerText(item), Span: span,
+		Width: plotWidth, Height: plotHeight, EvidenceHeads: []string{"P50", "P99", "Peak", "Samples", "Coverage", "Pods", "Restarts", "Throttled"},
 	}
 	if t.namespaced() {
 		row.Space = item.ID.Namespace

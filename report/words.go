@@ -24,9 +24,6 @@ func WordsOf(item scan.Item, r recommender.Resource) (request, limit Words) {
 // ContainerWord is the container's name, behind which an init container says that it is one.
 func ContainerWord(item scan.Item) string { return containerText(item) }
 
-// NoteCodes are the codes of a resource's notes, each once, with commas between them.
-func NoteCodes(item scan.Item, r recommender.Resource) string { return codes(item, r).text }
-
 // SeverityWord is the severity as a whole number; empty where nothing is worth changing.
 func (r Report) SeverityWord(item scan.Item, res recommender.Resource) string {
 	if s := Severity(item, res, r.Least); s > 0 {

@@ -289,7 +289,7 @@ func TestPagesEscape(t *testing.T) {
 func TestPages(t *testing.T) {
 	s := scanned(t, finds(found(t)))
 	page := wantStatus(t, s, "/", 200)
-	wantText(t, "the first page", page, "<a href=\"/namespaces/blog\">blog</a>", "/workloads/shop/deployment/api", "Requested over all replicas", "64Mi \u2192 160Mi")
+	wantText(t, "the first page", page, "<a href=\"/namespaces/blog\"><bdi>blog</bdi></a>", "/workloads/shop/deployment/api", "Requested over all replicas", "In danger", "class=\"cards\"", "64Mi \u2192 160Mi")
 	if i, j := strings.Index(page, ">deployment/api<"), strings.Index(page, ">deployment/web<"); i > j {
 		t.Error("what is in danger does not come first")
 	}
@@ -298,8 +298,8 @@ func TestPages(t *testing.T) {
 	if strings.Contains(part, "deployment/api") {
 		t.Error("the filter lets another namespace through")
 	}
-	wantText(t, "nothing", wantStatus(t, s, "/?q=nowhere", 200), "No container fits.")
-	wantText(t, "a workload", wantStatus(t, s, "/workloads/shop/deployment/api", 200), "api: memory", "limit-below-peak", "limits:", "/api/v1/patch/shop/deployment/api")
+	wantText(t, "nothing", wantStatus(t, s, "/?q=nowhere", 200), "No container is like that.")
+	wantText(t, "a workload", wantStatus(t, s, "/workloads/shop/deployment/api", 200), "Container <bdi>api</bdi>", "limit-below-peak", "limits:", "/api/v1/patch/shop/deployment/api")
 	wantText(t, "a workload without a patch", wantStatus(t, s, "/workloads/shop/cronjob/web", 200), "nothing is to be changed")
 }
 

@@ -5,6 +5,7 @@ import (
 	"embed"
 	"fmt"
 	"html/template"
+	"io"
 	"net/http"
 	"net/url"
 	"slices"
@@ -40,7 +41,7 @@ type row struct {
 	Workload, URL                 string
 	Container, Resource, Severity string
 	Error                         string
-	Notes                         []string
+	Notes                         []tag
 	Danger                        bool
 	Request, Limit                words
 }
@@ -55,7 +56,7 @@ type words struct {
 type overview struct {
 	page
 	Report     bool
-	Totals     []string
+	Cards      template.HTML
 	Basis      string
 	Selection  string
 	Summaries  []summary
@@ -85,10 +86,16 @@ type workloadPage struct {
 	NoPatch         string
 }
 
-// detail is why a resource of a container has its recommendation.
+// detail is why a container has its recommendation.
 type detail struct {
-	Container, Resource, Evidence string
-	Notes                         []recommender.Note
+	Container string
+	Why       template.HTML
+}
+
+// tag is the code of a note; a bad one says that the container is in danger.
+type tag struct {
+	Code string
+	Bad  bool
 }
 
 type problemPage struct {
@@ -117,8 +124,7 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, name s
 		err = all[name].ExecuteTemplate(&text, name, data)
 	}
 	if err != nil {
-		s.log.Error("writing a page: "+err.Error(), "requestId", requestID(r.Context()))
-		writeProblem(w, r, problemf(http.StatusInternalServerError, "the page could not be written; the log says why"))
+		s.broken(w, r, err)
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
@@ -127,9 +133,20 @@ func (s *Server) render(w http.ResponseWriter, r *http.Request, code int, name s
 	_, _ = w.Write(text.Bytes())
 }
 
-func serveStyle(w http.ResponseWriter, r *http.Request) {
+// broken is for a fault of ours.
+func (s *Server) broken(w http.ResponseWriter, r *http.Request, err error) {
+	s.log.Error("writing a page: "+err.Error(), "requestId", requestID(r.Context()))
+	writeProblem(w, r, problemf(http.StatusInternalServerError, "the page could not be written; the log says why"))
+}
+
+//go:embed pages/style.css
+var ownStyle string
+
+// serveStyle is the style of -o html, and what the pages have besides.
+func serveStyle(w http.ResponseWriter, _ *http.Request) {
 	w.Header().Set("Cache-Control", "max-age=300")
-	http.ServeFileFS(w, r, files, "pages/style.css")
+	w.Header().Set("Content-Type", "text/css; charset=utf-8")
+	_, _ = io.WriteString(w, report.Style()+ownStyle)
 }
 
 // page is a page about the report as it is now.
@@ -216,17 +233,23 @@ func (s *Server) writeOverview(w http.ResponseWriter, r *http.Request, namespace
 	} else if f.Top == 0 {
 		f.Top = mostRows
 	}
-	o.fill(n, f, namespace == "")
+	if err := o.fill(n, f, namespace == ""); err != nil {
+		s.broken(w, r, err)
+		return
+	}
 	s.render(w, r, http.StatusOK, "overview.html", o)
 }
 
 // fill is what the filter makes of the report; all says that it may be of several namespaces.
-func (o *overview) fill(n *snapshot, f filter, all bool) {
+func (o *overview) fill(n *snapshot, f filter, all bool) (err error) {
 	r := f.of(n.Report)
+	if o.Cards, err = report.Cards(r); err != nil {
+		return err
+	}
 	o.Report, o.Filter = true, f
 	o.Basis = fmt.Sprintf("From usage of %s to %s UTC (%s), policy %s.", r.Window.Start().UTC().Format("2006-01-02 15:04"),
 		r.Window.Until.UTC().Format("2006-01-02 15:04"), recommender.ShortDuration(r.Window.Length), r.Policy.Name)
-	o.Totals, o.Selection, o.Warnings = totals(r), r.Selection(), r.Warnings
+	o.Selection, o.Warnings = r.Selection(), r.Warnings
 	o.Rows, o.Namespaced = rows(r), all
 	o.Resources, o.Orders = choices(f.Only, recommender.CPU.String(), recommender.Memory.String()), nil
 	for _, order := range report.Orders() {
@@ -238,6 +261,7 @@ func (o *overview) fill(n *snapshot, f filter, all bool) {
 	}
 	f.Top = 0
 	o.APIURL = "/api/v1/report?" + f.query().Encode()
+	return nil
 }
 
 func choices(selected string, names ...string) (list []choice) {
@@ -307,11 +331,18 @@ func rowOf(r report.Report, item scan.Item, res recommender.Resource) row {
 	out := row{
 		Namespace: item.ID.Namespace, NamespaceURL: namespaceURL(item.ID.Namespace),
 		Workload: item.ID.Ref(), URL: workloadURL("/workloads", item.ID),
-		Container: report.ContainerWord(item), Resource: res.String(), Severity: r.SeverityWord(item, res), Notes: strings.FieldsFunc(report.NoteCodes(item, res), func(r rune) bool { return r == ',' }),
+		Container: report.ContainerWord(item), Resource: res.String(), Severity: r.SeverityWord(item, res),
 		Request: wordsOf(request), Limit: wordsOf(limit), Danger: res == recommender.Memory && report.Endangered(item),
 	}
 	if item.Err != nil {
 		out.Error = recommender.Printable(item.Err.Error())
+		return out
+	}
+	for _, n := range item.Advice[res].Notes {
+		one := tag{n.Code, slices.Contains([]string{recommender.NoteLimitBelowPeak, recommender.GuardOOMKilled}, n.Code)}
+		if !slices.Contains(out.Notes, one) {
+			out.Notes = append(out.Notes, one)
+		}
 	}
 	return out
 }
@@ -321,11 +352,11 @@ func wordsOf(w report.Words) words {
 	w.Text = strings.ReplaceAll(w.Text, "->", "\u2192")
 	switch {
 	case strings.HasPrefix(w.Change, "-"):
-		return words{w, "down"}
+		return words{w, "less"}
 	case w.Change == "" || w.Change == "=":
-		return words{w, "quiet"}
+		return words{w, "dim"}
 	}
-	return words{w, "up"}
+	return words{w, "more"}
 }
 
 func namespaceURL(name string) string { return "/namespaces/" + url.PathEscape(name) }
@@ -348,7 +379,10 @@ func (s *Server) pageWorkload(w http.ResponseWriter, r *http.Request) {
 	}
 	id := recommender.ID{Namespace: ref.Namespace, Kind: ref.Kind, Workload: ref.Name}
 	d := workloadPage{page: s.page(id.Ref(), link{ref.Namespace, namespaceURL(ref.Namespace)}, link{Text: id.Ref()})}
-	d.fill(n, id)
+	if err := d.fill(n, id); err != nil {
+		s.broken(w, r, err)
+		return
+	}
 	if text, none := n.patchOf(ref); none == nil {
 		d.Patch, d.PatchURL = string(text), workloadURL("/api/v1/patch", id)
 	} else {
@@ -357,24 +391,17 @@ func (s *Server) pageWorkload(w http.ResponseWriter, r *http.Request) {
 	s.render(w, r, http.StatusOK, "workload.html", d)
 }
 
-func (d *workloadPage) fill(n *snapshot, id recommender.ID) {
+func (d *workloadPage) fill(n *snapshot, id recommender.ID) error {
 	of := filter{Namespaces: []string{id.Namespace}, Kinds: []string{id.Kind}, Workloads: []string{id.Workload}}.of(n.Report)
 	d.Rows, d.APIURL = rows(of), workloadURL("/api/v1/recommendations", id)
 	for _, item := range of.Items {
-		for _, res := range of.View.Resources() {
-			one := detail{Container: report.ContainerWord(item), Resource: res.String(), Notes: item.Advice[res].Notes, Evidence: evidence(item, res)}
-			d.Details = append(d.Details, one)
+		why, err := report.Details(of, item)
+		if err != nil {
+			return err
 		}
+		d.Details = append(d.Details, detail{report.ContainerWord(item), why})
 	}
-}
-
-func evidence(item scan.Item, r recommender.Resource) string {
-	e := item.Evidence[r]
-	if e.Samples == 0 {
-		return "No samples in the window."
-	}
-	return fmt.Sprintf("Half of the time up to %s, 99%% of it up to %s, at most %s; %d samples of %s over %s.",
-		r.Approximate(e.P50), r.Approximate(e.P99), r.Approximate(e.Peak.Value), e.Samples, recommender.Count(e.Pods, "pod"), recommender.ShortDuration(e.Covered))
+	return nil
 }
 
 // pageProblem answers a person.

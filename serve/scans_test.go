@@ -75,7 +75,7 @@ func TestFailedScanKeepsTheReport(t *testing.T) {
 
 	next = finds(good)
 	s.scanOnce(t.Context())
-	if page := wantStatus(t, s, "/", 200); strings.Contains(page, "alarm") || s.scans.state().InARow != 0 {
+	if page := wantStatus(t, s, "/", 200); strings.Contains(page, `class="alert"`) || s.scans.state().InARow != 0 {
 		t.Errorf("it has not recovered: %s", page)
 	}
 }

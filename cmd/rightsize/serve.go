@@ -74,7 +74,7 @@ func newServe(std streams) *cobra.Command {
 	o.setDefaults()
 	logging := o.log.flags()
 	logging.Lookup("log-level").DefValue = logLevelText(slog.LevelInfo) // what a service does is worth a line
-	groups := []flagGroup{s.flags(), o.view.serveFlags(), o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), logging, o.kubeFlags()}
+	groups := []flagGroup{s.flags(), o.view.serveFlags(), o.money.flags(), o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), logging, o.kubeFlags()}
 	for _, g := range groups {
 		cmd.Flags().AddFlagSet(g.FlagSet)
 	}
@@ -182,6 +182,7 @@ func (s *serveOptions) run(ctx context.Context, o *options, std streams, args []
 	const spare = 5 * time.Second // for what is left to close
 	std.farewell.needs(s.shutdownDelay + s.grace + spare)
 	std.err, o.discreet = io.Discard, !o.allNamespaces
+	o.format, _ = report.Lookup("html") // whose plots are on the pages
 	server := service.New(service.Options{
 		Scan: func(ctx context.Context, to service.Peers) (service.Found, error) {
 			return o.scanOnce(ctx, std, to, args)

@@ -412,7 +412,7 @@ func testServeFaults(t *testing.T, w world) {
 		b.start(t)
 		eventually(t, name+" is back: it recovers", func() bool {
 			_, page := s.get("/")
-			return s.ready() && !strings.Contains(page, "alarm")
+			return s.ready() && !strings.Contains(page, `class="alert"`)
 		})
 	}
 	if code := s.end(t, syscall.SIGTERM); code != 0 {
