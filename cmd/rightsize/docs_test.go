@@ -78,7 +78,7 @@ func TestCLIDocs(t *testing.T) {
 // Flags in the documents exist.
 func TestDocsNameRealFlags(t *testing.T) {
 	foreign := map[string]bool{ // promtool's, cobra's own, kubectl's and docker's
-		"http.config.file": true, "help": true, "version": true, "from": true, "tag": true, "build-arg": true,
+		"http.config.file": true, "web.config.file": true, "help": true, "version": true, "from": true, "tag": true, "build-arg": true,
 		"max-old-space-size": true, // of Node.js
 	}
 	root := newRoot(streams{log: newLogs(io.Discard)})
