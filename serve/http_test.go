@@ -355,3 +355,33 @@ func TestFilterKeepsNumbers(t *testing.T) {
 		}
 	}
 }
+
+// So many requests are answered at once, others wait for their turn, and give up; probes and scrapes go through.
+func TestCrowded(t *testing.T) {
+	s := scanned(t, finds(found(t)))
+	for range mostAtOnce {
+		s.turns <- struct{}{}
+	}
+	waiting := make(chan int, 1)
+	go func() { waiting <- get(s, "/api/v1/report").Code }()
+	for _, path := range []string{"/health/ready", "/health/live", "/metrics"} {
+		wantStatus(t, s, path, 200)
+	}
+	select {
+	case code := <-waiting:
+		t.Errorf("it did not wait, and gives %d", code)
+	default:
+	}
+	<-s.turns
+	if code := <-waiting; code != 200 {
+		t.Errorf("its turn gives %d", code)
+	}
+	s.turns <- struct{}{}
+	if w := get(s, "/"); w.Code != 503 || w.Header().Get("Retry-After") == "" {
+		t.Errorf("without a turn: %d %v", w.Code, w.Header())
+	}
+	for range mostAtOnce {
+		<-s.turns
+	}
+	wantStatus(t, s, "/", 200)
+}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"time"
 
 	"github.com/felixge/httpsnoop"
 	"github.com/klauspost/compress/gzhttp"
@@ -47,7 +48,7 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(r.pattern, named(r.pattern, r.handler))
 	}
 	mux.HandleFunc("/", s.nothingThere)
-	inner := http.Handler(http.MaxBytesHandler(gzhttp.GzipHandler(onlyReading(mux)), maxBody))
+	inner := http.Handler(http.MaxBytesHandler(gzhttp.GzipHandler(onlyReading(s.crowded(mux))), maxBody))
 	return s.observed(strict(inner))
 }
 
@@ -77,6 +78,34 @@ func onlyReading(next http.Handler) http.Handler {
 			return
 		}
 		next.ServeHTTP(w, r)
+	})
+}
+
+// How many requests are answered at once, and how long others wait for their turn: what a page or a report takes in memory
+// while it is written, it takes no more often than that.
+const (
+	mostAtOnce   = 16
+	mostPatience = 5 * time.Second
+)
+
+// crowded lets so many requests through at once. Probes and scrapes never wait.
+func (s *Server) crowded(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if routine(r.URL.Path) {
+			next.ServeHTTP(w, r)
+			return
+		}
+		timer := time.NewTimer(mostPatience)
+		defer timer.Stop()
+		select {
+		case s.turns <- struct{}{}:
+			defer func() { <-s.turns }()
+			next.ServeHTTP(w, r)
+		case <-r.Context().Done():
+		case <-timer.C:
+			w.Header().Set("Retry-After", "5")
+			writeProblem(w, r, problemf(http.StatusServiceUnavailable, "too many requests at once: try again in some seconds"))
+		}
 	})
 }
 

@@ -56,6 +56,7 @@ type Server struct {
 
 	templates func() (map[string]*template.Template, error)
 
+	turns    chan struct{}            // holds one for each request that is answered
 	latest   atomic.Pointer[snapshot] // the last good report; nil before there is one
 	scans    journal
 	stopping atomic.Bool
@@ -63,7 +64,7 @@ type Server struct {
 
 // New makes a server that has not scanned yet.
 func New(o Options) *Server {
-	s := &Server{options: o, log: o.Log, traces: cmp.Or(o.Traces, noTraces()), templates: sync.OnceValues(parseTemplates)}
+	s := &Server{options: o, log: o.Log, traces: cmp.Or(o.Traces, noTraces()), templates: sync.OnceValues(parseTemplates), turns: make(chan struct{}, mostAtOnce)}
 	s.metrics = newMetrics(s)
 	s.peers = Peers{
 		Prometheus: newPeer("prometheus", s.metrics.queries, s.traces),

@@ -47,11 +47,24 @@ func TestServe(t *testing.T) {
 	t.Run("one namespace", func(t *testing.T) { testServeOneNamespace(t, w) })
 	t.Run("faults", func(t *testing.T) { testServeFaults(t, w) })
 	t.Run("second signal", func(t *testing.T) { testServeSecondSignal(t, w) })
-	t.Run("load", func(t *testing.T) { testServeLoad(t, w) })
-	t.Run("soak", func(t *testing.T) { testServeSoak(t, w) })
+	plain := buildPlain(t) // the detector of races multiplies what is measured
+	t.Run("load", func(t *testing.T) { testServeLoad(t, w, plain) })
+	t.Run("soak", func(t *testing.T) { testServeSoak(t, w, plain) })
 	if err := prometheus.Close(); err != nil {
 		t.Error(err)
 	}
+}
+
+// buildPlain builds the command as it is shipped.
+func buildPlain(t *testing.T) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "rightsize")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, ".")
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Fatalf("building the command: %v\n%s", err, out)
+	}
+	return path
 }
 
 // world is what a service is in front of.
@@ -162,11 +175,16 @@ func (l *lockedBuffer) String() string {
 // startService runs rightsize serve in front of the servers, on a port of its own choice. It is stopped when the test ends.
 func startService(t *testing.T, prometheus string, cluster *breakable, env []string, args ...string) *served {
 	t.Helper()
+	return startBinary(t, "rightsize", prometheus, cluster, env, args...)
+}
+
+func startBinary(t *testing.T, binary, prometheus string, cluster *breakable, env []string, args ...string) *served {
+	t.Helper()
 	args = append([]string{
 		"serve", "--listen", "127.0.0.1:0", "--log-format", "json", "--shutdown-delay", "0", "--prometheus-url", prometheus,
 		"--until", shop.Until.Format(time.RFC3339),
 	}, args...)
-	s := &served{cmd: exec.Command("rightsize", args...), log: &lockedBuffer{}, exited: make(chan struct{})}
+	s := &served{cmd: exec.Command(binary, args...), log: &lockedBuffer{}, exited: make(chan struct{})}
 	s.cmd.Env = append(append(os.Environ(), "KUBECONFIG="+kubeconfigOf(t, cluster), "NO_PROXY=127.0.0.1"), env...)
 	s.cmd.Stderr = s.log
 	if err := s.cmd.Start(); err != nil {
@@ -432,9 +450,9 @@ func testServeSecondSignal(t *testing.T, w world) {
 }
 
 // Under 100 requests a second for 30 seconds, while it scans, nothing fails and its memory stays.
-func testServeLoad(t *testing.T, w world) {
+func testServeLoad(t *testing.T, w world, binary string) {
 	prometheus, cluster := w.servers(t)
-	s := startService(t, prometheus.url(), cluster, nil, "--interval", "1s")
+	s := startBinary(t, binary, prometheus.url(), cluster, nil, "--interval", "1s")
 	eventually(t, "it is ready", s.ready)
 	const perSecond, seconds = 100, 30
 	paths := []string{"/", "/namespaces/shop?only=memory", "/workloads/shop/deployment/api", "/api/v1/report", "/api/v1/report?top=3", "/api/v1/recommendations/shop/deployment/web", "/api/v1/patch/shop/deployment/api", "/metrics", "/health/ready", "/?q=web"}
@@ -488,10 +506,10 @@ func residentMemory(t *testing.T, pid int) uint64 {
 }
 
 // Two hundred scans leave no goroutine, no file descriptor and no memory behind.
-func testServeSoak(t *testing.T, w world) {
+func testServeSoak(t *testing.T, w world, binary string) {
 	prometheus, cluster := w.servers(t)
 	profiles := "127.0.0.1:" + freePort(t)
-	s := startService(t, prometheus.url(), cluster, nil, "--interval", "1ms", "--pprof", profiles, "--container", "api", "deployment/api")
+	s := startBinary(t, binary, prometheus.url(), cluster, nil, "--interval", "1ms", "--pprof", profiles, "--container", "api", "deployment/api")
 	scans := func() float64 { n, _ := s.metric("rightsize_scans_total", `"complete"`); return n }
 	usage := func() map[string]float64 {
 		if resp, err := http.Get("http://" + profiles + "/debug/pprof/heap?gc=1"); err != nil {
