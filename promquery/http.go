@@ -39,6 +39,9 @@ type HTTPOptions struct {
 	// Via is how the server is reached where that is not by plain HTTP; ConfigFile is then "".
 	Via *Via
 
+	// Wrap puts something around the transport that sees each request as it is sent, and its answer; nil is nothing.
+	Wrap func(http.RoundTripper) http.RoundTripper
+
 	// PerSecond is how many requests are sent a second at most; 0 is no limit.
 	PerSecond float64
 }
@@ -80,6 +83,9 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 	if err != nil {
 		return nil, fmt.Errorf("reading --prometheus-config %s: %s", o.ConfigFile, hidden.hide(oneLine(err.Error())))
 	}
+	if o.Wrap != nil {
+		httpClient.Transport = o.Wrap(httpClient.Transport)
+	}
 	httpClient.Transport = newPaced(o.PerSecond, httpClient.Transport)
 	inner, err := api.NewClient(api.Config{Address: address.String(), Client: httpClient})
 	if err != nil {
@@ -97,6 +103,9 @@ func NewHTTP(o HTTPOptions) (*HTTP, error) {
 
 // String is the server's address, without credentials.
 func (h *HTTP) String() string { return h.address }
+
+// Close closes connections that are kept for further requests. Who makes an HTTP again and again needs it.
+func (h *HTTP) Close() { h.inner.http.CloseIdleConnections() }
 
 // Query is v1.API's.
 func (h *HTTP) Query(ctx context.Context, query string, ts time.Time, opts ...v1.Option) (model.Value, v1.Warnings, v1.Infos, error) {

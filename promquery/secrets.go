@@ -143,7 +143,7 @@ func (s *secrets) watch(ctx context.Context) context.Context {
 func isOpen(name string) bool {
 	switch http.CanonicalHeaderKey(name) {
 	case "Accept", "Accept-Encoding", "Connection", "Content-Encoding", "Content-Length", "Content-Type", "Host", "Transfer-Encoding", "User-Agent",
-		"X-Amz-Content-Sha256", "X-Amz-Date", "X-Prometheus-Remote-Read-Version", tenantHeader:
+		"Traceparent", "Tracestate", "X-Amz-Content-Sha256", "X-Amz-Date", "X-Prometheus-Remote-Read-Version", tenantHeader:
 		return true
 	}
 	return strings.HasPrefix(name, ":") // HTTP/2's method, scheme, authority and path

@@ -53,10 +53,8 @@ type page struct {
 	Namespaces, Kinds    []string
 	States               []pageState
 	Columns              []pageColumn
-	EvidenceHeads        []string
 	Rows                 []pageRow
 	Summary, Queries     []string
-	Width, Height        int // of a plot
 }
 
 type pageAlert struct {
@@ -83,6 +81,8 @@ type pageRow struct {
 	Tags                      []pageTag
 	Span                      int
 	Plots                     []plot
+	Width, Height             int // of a plot
+	EvidenceHeads             []string
 	Evidence                  []pageEvidence
 	Notes                     []pageNote
 }
@@ -114,8 +114,7 @@ func newPage(r Report) page {
 	t := newTable(r, Options{}, true)
 	p := page{
 		Title: "Requests and limits", Policy: pagePolicy(), Style: template.CSS(pageStyle), Script: template.JS(pageScript),
-		Basis: t.basis(), Queries: r.Queries, Alerts: t.alerts(), Summary: t.pageSummary(), Width: plotWidth, Height: plotHeight,
-		EvidenceHeads: []string{"P50", "P99", "Peak", "Samples", "Coverage", "Pods", "Restarts", "Throttled"},
+		Basis: t.basis(), Queries: r.Queries, Alerts: t.alerts(), Summary: t.pageSummary(),
 		States: []pageState{
 			{stateChange, "worth changing"}, {stateDanger, "in danger"}, {stateSilent, "without advice"}, {stateError, "could not be read"},
 		},
@@ -338,6 +337,7 @@ func (t table) pageRow(i int, item scan.Item, rank, span int) pageRow {
 		Anchor: "c" + strconv.Itoa(i), Name: recommender.Printable(item.ID.String()),
 		Namespace: recommender.Printable(item.ID.Namespace), Kind: recommender.Printable(item.ID.Kind), States: strings.Join(t.states(item), " "),
 		Workload: recommender.Printable(item.ID.Ref()), Container: recommender.Printable(containerText(item)), Span: span,
+		Width: plotWidth, Height: plotHeight, EvidenceHeads: []string{"P50", "P99", "Peak", "Samples", "Coverage", "Pods", "Restarts", "Throttled"},
 	}
 	if t.namespaced() {
 		row.Space = row.Namespace

@@ -116,6 +116,8 @@ func (s *scanner) namespacesInstead(ctx context.Context) string {
 			s.alike = ""
 		case len(names) == 0:
 			s.alike = fmt.Sprintf("; there is no usage of any container (%s): is cAdvisor scraped, and is the window inside the data?", promquery.MetricOf(recommender.Memory))
+		case s.plan.Discreet:
+			s.alike = "; there is usage of other namespaces"
 		default:
 			s.alike = "; there is usage of namespaces " + firstOf(names, 5)
 		}

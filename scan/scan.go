@@ -35,6 +35,9 @@ type Plan struct {
 	// SampleInterval is about the time between samples that Source reads; 0 is the window's step.
 	SampleInterval time.Duration
 
+	// Discreet keeps notes from naming namespaces that the plan is not about, which a report may be shown without a right to.
+	Discreet bool
+
 	// Curves asks for the Curves of each item.
 	Curves bool
 

@@ -57,7 +57,7 @@ func TestReadmeShowsRealOutput(t *testing.T) {
 // docs/cli.md is the help itself.
 func TestCLIDocs(t *testing.T) {
 	want := "# Command line\n"
-	for _, args := range [][]string{{"--help"}, {"explain", "--help"}, {"patch", "--help"}, {"config", "--help"}, {"backtest", "--help"}, {"doctor", "--help"}} {
+	for _, args := range [][]string{{"--help"}, {"explain", "--help"}, {"patch", "--help"}, {"config", "--help"}, {"backtest", "--help"}, {"doctor", "--help"}, {"serve", "--help"}} {
 		help, err := exec.Command("rightsize", args...).Output()
 		if err != nil {
 			t.Fatal(err)
@@ -78,7 +78,7 @@ func TestCLIDocs(t *testing.T) {
 // Flags in the documents exist.
 func TestDocsNameRealFlags(t *testing.T) {
 	foreign := map[string]bool{ // promtool's, cobra's own, kubectl's and docker's
-		"http.config.file": true, "help": true, "version": true, "from": true, "tag": true, "build-arg": true,
+		"http.config.file": true, "web.config.file": true, "help": true, "version": true, "from": true, "tag": true, "build-arg": true,
 		"max-old-space-size": true, // of Node.js
 	}
 	root := newRoot(streams{log: newLogs(io.Discard)})
@@ -156,7 +156,9 @@ func TestImportsPointDown(t *testing.T) {
 		"notify":         {"recommender", "scan", "report"},
 		"patch":          {"recommender", "workload", "scan", "report", "patch/splice"},
 		"patch/splice":   {},
-		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "policy", "prices", "workload", "scan", "report", "notify", "patch", "backtest", "explain"},
+		"cmd/rightsize":  {"recommender", "promquery", "promquery/remote", "promquery/tsdb", "promquery/dialect", "promquery/discovery", "doctor", "policy", "prices", "workload", "scan", "report", "notify", "patch", "backtest", "explain", "serve"},
+
+		"serve": {"recommender", "workload", "scan", "report", "patch"}, // the served report
 
 		"backtest": {"recommender"},
 

@@ -46,6 +46,8 @@ type options struct {
 	plan             bool
 	tsdbDir          string
 	backend          backendOptions
+	watch            watch
+	discreet         bool // the report names no namespace but those that it is about
 
 	policyFile *policy.File    // nil without --config
 	settings   policy.Settings // that the flags change

@@ -111,5 +111,8 @@ func (o *options) clusterConfig() (*rest.Config, error) {
 	config.AcceptContentTypes = "application/vnd.kubernetes.protobuf,application/json"
 	// We list some ten kinds, page by page: client-go's own brake of 5 requests a second only costs time.
 	config.QPS, config.Burst = 50, 100
+	if o.watch.cluster != nil {
+		config.Wrap(o.watch.cluster)
+	}
 	return config, nil
 }

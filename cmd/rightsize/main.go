@@ -38,7 +38,7 @@ func run(args []string) int {
 	signal.Notify(make(chan os.Signal, 1), syscall.SIGPIPE)
 
 	out := &output{File: os.Stdout}
-	std := streams{in: input{ctx, os.Stdin}, out: out, err: os.Stderr, log: newLogs(os.Stderr), scratch: new(scratch)}
+	std := streams{in: input{ctx, os.Stdin}, out: out, err: os.Stderr, log: newLogs(os.Stderr), scratch: new(scratch), farewell: new(farewell)}
 	defer std.scratch.remove()
 	std.log.preset(args)
 	done := make(chan outcome, 1)
@@ -54,10 +54,14 @@ func run(args []string) int {
 	case s := <-signals:
 		stopped := signalError{s}
 		cancel(stopped)
+		grace, meant := std.farewell.grace()
 		select {
-		case <-done:
+		case o := <-done:
+			if meant {
+				return finish(std.log, o.err)
+			}
 		case <-signals:
-		case <-time.After(signalGrace):
+		case <-time.After(grace):
 		}
 		return finish(std.log, stopped)
 	}

@@ -40,6 +40,12 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 		return report.Report{}, nil, err
 	}
 	defer p.usage.close()
+	r, err := o.finish(ctx, std, &p)
+	return r, p.selection, err
+}
+
+// finish reads usage for what is prepared.
+func (o *options) finish(ctx context.Context, std streams, p *prepared) (report.Report, error) {
 	heldOut := o.holdOut(&p.plan)
 	r, err := p.read(ctx, std, o.queryTimeout)
 	r.HeldOut = heldOut
@@ -48,7 +54,7 @@ func (o *options) report(ctx context.Context, std streams, args []string) (repor
 	if len(o.gate) > 0 {
 		r.Gate = r.Judge(o.gate)
 	}
-	return r, p.selection, late(ctx, err)
+	return r, late(ctx, err)
 }
 
 // prepared is what a run is about, before any usage is read.
@@ -91,6 +97,7 @@ func (o *options) prepare(ctx context.Context, std streams, args []string) (prep
 	plan := scan.Plan{
 		Containers: selection.Containers, Declared: selection.Workloads, Owners: selection.Owners, Window: window,
 		Policy: policies.own, Policies: policies.assign(std.log, selection), Workers: o.concurrency, Curves: o.format.Curves,
+		Discreet: o.discreet,
 	}
 	return prepared{usage: usage, selection: selection, plan: plan, warnings: warnings}, nil
 }

@@ -66,7 +66,7 @@ func newRoot(std streams) *cobra.Command {
 	}
 	setUsage(cmd, groups)
 	complete(cmd)
-	cmd.AddCommand(newExplain(std), newPatch(std), newConfig(), newBacktest(std), newDoctor(std), newVersion())
+	cmd.AddCommand(newExplain(std), newPatch(std), newConfig(), newBacktest(std), newDoctor(std), newServe(std), newVersion())
 	cmd.SetHelpCommand(newHelp())
 	cmd.InitDefaultCompletionCmd()
 	if completion, _, err := cmd.Find([]string{"completion"}); err == nil {

@@ -6,6 +6,8 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
+	"time"
 )
 
 // streams are where a command reads, writes and keeps temporary files.
@@ -14,6 +16,24 @@ type streams struct {
 	out, err io.Writer
 	log      *logs
 	scratch  *scratch
+	farewell *farewell
+}
+
+// farewell is how a command takes its leave after a signal. The zero value is that of most: the signal ends it, within
+// signalGrace.
+type farewell struct {
+	within atomic.Int64 // a time.Duration that the command needs to end by itself, as it should; 0 is that of most
+}
+
+// needs says that a signal is how the command is meant to end, and that this takes it so long.
+func (f *farewell) needs(d time.Duration) { f.within.Store(int64(d)) }
+
+// grace is how long to wait for the command, and whether it then ends as it should.
+func (f *farewell) grace() (d time.Duration, meant bool) {
+	if d = time.Duration(f.within.Load()); d > 0 {
+		return d, true
+	}
+	return signalGrace, false
 }
 
 // output is standard output that remembers its first error, for those who print without looking.

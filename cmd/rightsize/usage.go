@@ -63,14 +63,20 @@ func (o *options) openUsage(ctx context.Context, std streams) (*usageSource, err
 	return o.openServer(promquery.HTTPOptions{URL: url, Backend: o.backend.named("")})
 }
 
+// discovers says that usage is read from what is found in the cluster.
+func (o *options) discovers() bool {
+	return o.tsdbDir == "" && o.prometheusURL == "" && (o.backend.service.Name != "" || os.Getenv(prometheusEnv) == "") && o.hasCluster()
+}
+
 // openServer opens a server with what the flags say besides where it is.
 func (o *options) openServer(at promquery.HTTPOptions) (*usageSource, error) {
 	at.ConfigFile, at.Headers, at.PerSecond, at.Tenant = o.prometheusConfig, o.headers, o.qps, o.backend.tenant
+	at.Wrap = o.watch.usage
 	api, err := promquery.NewHTTP(at)
 	if err != nil {
 		return nil, usageError{err}
 	}
-	u, err := o.usageOf(api, report.Source{Kind: "prometheus", Address: api.String()}, func() {})
+	u, err := o.usageOf(api, report.Source{Kind: "prometheus", Address: api.String()}, api.Close)
 	if err != nil {
 		return nil, err
 	}

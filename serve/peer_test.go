@@ -1,0 +1,88 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/prometheus/client_golang/prometheus/testutil"
+)
+
+// What a server answers is counted by its code, and the last of it is kept in words that are our own.
+func TestPeer(t *testing.T) {
+	var next func(*http.Request) (*http.Response, error)
+	s := server(finds(Found{}))
+	p := s.peers.Prometheus
+	client := &http.Client{Transport: p.Watch(roundTrip(func(r *http.Request) (*http.Response, error) { return next(r) }))}
+	if got := p.lastAnswer(); got.String() != "not asked" || got.good() {
+		t.Errorf("before any request: %s", got)
+	}
+	answers := func(code int) func(*http.Request) (*http.Response, error) {
+		return func(*http.Request) (*http.Response, error) {
+			return &http.Response{StatusCode: code, Body: http.NoBody}, nil
+		}
+	}
+	breaks := func(err error) func(*http.Request) (*http.Response, error) {
+		return func(*http.Request) (*http.Response, error) { return nil, err }
+	}
+	for _, c := range []struct {
+		next func(*http.Request) (*http.Response, error)
+		last string
+		good bool
+		code string
+	}{
+		{answers(200), "200 OK", true, "200"},
+		{answers(422), "422 Unprocessable Entity", true, "422"},
+		{answers(503), "503 Service Unavailable", false, "503"},
+		{breaks(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), "no answer: connection refused", false, "none"},
+		{breaks(&net.DNSError{Name: "s3cret"}), "no answer: its name is not found", false, "none"},
+		{breaks(context.DeadlineExceeded), "no answer: timeout", false, "none"},
+		{breaks(errors.New("s3cret")), "no answer: the connection broke", false, "none"},
+	} {
+		before := testutil.ToFloat64(s.metrics.queries.WithLabelValues(c.code))
+		next = c.next
+		if resp, err := client.Get("http://prometheus/api/v1/query?token=s3cret"); err == nil {
+			_ = resp.Body.Close()
+		}
+		last := p.lastAnswer()
+		if last.String() != c.last || last.good() != c.good || testutil.ToFloat64(s.metrics.queries.WithLabelValues(c.code)) != before+1 {
+			t.Errorf("the last answer is %q, good %t, want %q", last, last.good(), c.last)
+		}
+	}
+}
+
+type roundTrip func(*http.Request) (*http.Response, error)
+
+// RoundTrip implements http.RoundTripper.
+func (f roundTrip) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// A request that we stopped is nobody's fault.
+func TestPeerOfStoppedRequests(t *testing.T) {
+	asked := make(chan struct{})
+	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = io.Copy(io.Discard, r.Body)
+		close(asked)
+		<-r.Context().Done()
+	}))
+	defer silent.Close()
+	p := server(finds(Found{})).peers.Kubernetes
+	ctx, cancel := context.WithCancel(t.Context())
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, silent.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() { <-asked; cancel() }()
+	if resp, err := p.Watch(http.DefaultTransport).RoundTrip(req); err == nil {
+		_ = resp.Body.Close()
+		t.Error("it was answered")
+	}
+	if got := p.lastAnswer().String(); !strings.HasPrefix(got, "not asked") {
+		t.Errorf("the last answer is %s", got)
+	}
+}
