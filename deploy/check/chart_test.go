@@ -1,0 +1,310 @@
+package check
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"helm.sh/helm/v4/pkg/chart/common"
+	"helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	"helm.sh/helm/v4/pkg/engine"
+	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
+	"k8s.io/apimachinery/pkg/util/yaml"
+	"sigs.k8s.io/kustomize/api/krusty"
+	"sigs.k8s.io/kustomize/kyaml/filesys"
+)
+
+const chartFolder = "../chart"
+
+// TestMain has Helm say nothing of the links by which the chart has the overlays' own files.
+func TestMain(m *testing.M) {
+	slog.SetLogLoggerLevel(slog.LevelWarn)
+	os.Exit(m.Run())
+}
+
+// render is what helm template prints of the chart with some values, by file, for a release and its namespace.
+func render(t *testing.T, release, namespace string, values map[string]any) (map[string]string, error) {
+	t.Helper()
+	chart, err := loader.Load(chartFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	options := common.ReleaseOptions{Name: release, Namespace: namespace, Revision: 1, IsInstall: true}
+	all, err := util.ToRenderValues(chart, values, options, common.DefaultCapabilities)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Engine{Strict: true}.Render(chart, all)
+}
+
+// chartObjects are the chart's objects, by kind and name.
+func chartObjects(t *testing.T, release, namespace string, values map[string]any) map[string]map[string]any {
+	t.Helper()
+	files, err := render(t, release, namespace, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	found := map[string]map[string]any{}
+	for path, text := range files {
+		if strings.HasSuffix(path, "NOTES.txt") {
+			continue
+		}
+		for _, object := range documents(t, path, text) {
+			found[object.GetKind()+" "+object.GetName()] = object.Object
+		}
+	}
+	return found
+}
+
+// documents are the objects of a file. Fields that are there twice fail the test.
+func documents(t *testing.T, path, text string) []*unstructured.Unstructured {
+	t.Helper()
+	var out []*unstructured.Unstructured
+	reader := yaml.NewDocumentDecoder(io.NopCloser(strings.NewReader(text)))
+	buffer := make([]byte, len(text)+1)
+	for {
+		n, err := reader.Read(buffer)
+		if errors.Is(err, io.EOF) {
+			return out
+		}
+		object := &unstructured.Unstructured{}
+		if err == nil {
+			err = yaml.UnmarshalStrict(buffer[:n], &object.Object)
+		}
+		if err != nil {
+			t.Fatalf("%s: %v\n%s", path, err, text)
+		}
+		if len(object.Object) > 0 {
+			out = append(out, object)
+		}
+	}
+}
+
+// overlayObjects are the objects of an overlay, by kind and name, with the address of an API server as a user sets it.
+func overlayObjects(t *testing.T, overlay string) map[string]map[string]any {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "../overlays/"+overlay)
+	if err != nil {
+		t.Fatal(err)
+	}
+	text, err := built.AsYaml()
+	if err != nil {
+		t.Fatal(err)
+	}
+	text = bytes.ReplaceAll(text, []byte("ADDRESS-OF-THE-API-SERVER"), []byte("10.0.0.10"))
+	found := map[string]map[string]any{}
+	for _, object := range documents(t, overlay, string(text)) {
+		found[object.GetKind()+" "+object.GetName()] = object.Object
+	}
+	return found
+}
+
+// object is a short way to write values.
+type object = map[string]any
+
+// withAPIServer are values with the address that no chart can know.
+func withAPIServer(values object) object {
+	whole := object{"networkPolicy": object{"apiServer": object{"cidrs": []any{"10.0.0.10/32"}}}}
+	maps.Copy(whole, values)
+	return whole
+}
+
+// helmLabels are the labels that Helm's users expect on each object and that the overlays do not have. Nothing else
+// differs between the two, but for the Namespace, which helm install --create-namespace makes.
+func helmLabels() []string {
+	return []string{"app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "app.kubernetes.io/version", "helm.sh/chart"}
+}
+
+// The chart installs what the overlays apply, object by object.
+func TestChartIsTheOverlays(t *testing.T) {
+	for overlay, c := range map[string]struct {
+		namespace string
+		values    object
+	}{
+		"serve":           {"rightsize", nil},
+		"serve-namespace": {"shop", object{"scope": "namespace"}},
+		"serve-monitoring": {"rightsize", object{"monitoring": object{
+			"serviceMonitor": object{"enabled": true}, "prometheusRule": object{"enabled": true}, "dashboard": object{"enabled": true},
+		}}},
+		"serve-external-secret": {"rightsize", object{
+			"externalSecrets": object{"enabled": true},
+			"webConfig":       object{"secretName": "rightsize-web-config", "tls": true},
+			"prometheus":      object{"configSecretName": "rightsize-prometheus-config"},
+		}},
+	} {
+		t.Run(overlay, func(t *testing.T) {
+			want := overlayObjects(t, overlay)
+			delete(want, "Namespace rightsize")
+			got := chartObjects(t, "rightsize", c.namespace, withAPIServer(c.values))
+			for name, o := range got {
+				checkHelmLabels(t, name, o)
+				withoutKeys(o, helmLabels())
+			}
+			if diff := cmp.Diff(want, got); diff != "" {
+				t.Errorf("the chart differs from the overlay (-overlay +chart):\n%s", diff)
+			}
+		})
+	}
+}
+
+// Every overlay of the served report is compared.
+func TestEveryOverlayIsCompared(t *testing.T) {
+	entries, err := os.ReadDir("../overlays")
+	if err != nil {
+		t.Fatal(err)
+	}
+	compared := []string{"serve", "serve-external-secret", "serve-monitoring", "serve-namespace"}
+	for _, e := range entries {
+		if strings.HasPrefix(e.Name(), "serve") && !slices.Contains(compared, e.Name()) {
+			t.Errorf("overlays/%s is not compared with the chart", e.Name())
+		}
+	}
+}
+
+func checkHelmLabels(t *testing.T, name string, o object) {
+	t.Helper()
+	labels := (&unstructured.Unstructured{Object: o}).GetLabels()
+	for _, label := range helmLabels() {
+		if labels[label] == "" {
+			t.Errorf("%s lacks the label %s", name, label)
+		}
+	}
+}
+
+// withoutKeys takes keys out of a value, at any depth.
+func withoutKeys(v any, keys []string) {
+	switch v := v.(type) {
+	case map[string]any:
+		for _, key := range keys {
+			delete(v, key)
+		}
+		for _, each := range v {
+			withoutKeys(each, keys)
+		}
+	case []any:
+		for _, each := range v {
+			withoutKeys(each, keys)
+		}
+	}
+}
+
+// Two releases in one namespace share no object, and none selects the other's pod.
+func TestTwoReleases(t *testing.T) {
+	one, two := chartObjects(t, "rightsize", "shop", withAPIServer(nil)), chartObjects(t, "blue", "shop", withAPIServer(nil))
+	for name := range two {
+		if one[name] != nil {
+			t.Errorf("both releases have %s", name)
+		}
+	}
+	service := two["Service blue-rightsize-serve"]
+	selector, _, _ := unstructured.NestedString(service, "spec", "selector", "app.kubernetes.io/instance")
+	if selector != "blue" {
+		t.Errorf("the Service of the release blue selects the instance %q", selector)
+	}
+}
+
+// What is set arrives where it belongs, and what follows from it follows.
+func TestValues(t *testing.T) {
+	objects := chartObjects(t, "rightsize", "shop", withAPIServer(object{
+		"image":             object{"repository": "registry.example.com/rightsize", "tag": "v9.9.9"},
+		"serve":             object{"interval": "30m", "shutdownDelay": "1m5s", "gracePeriod": "1m", "extraArgs": []any{"--selector=team=web"}},
+		"nodeSelector":      object{"pool": "system"},
+		"tolerations":       []any{object{"operator": "Exists"}},
+		"affinity":          object{"podAntiAffinity": object{}},
+		"priorityClassName": "low",
+		"imagePullSecrets":  []any{object{"name": "pull"}},
+		"podAnnotations":    object{"a": "b"},
+		"extraEnv":          []any{object{"name": "OTEL_EXPORTER_OTLP_ENDPOINT", "value": "http://collector:4318"}},
+		"rbac":              object{"extraRules": []any{object{"apiGroups": []any{"example.com"}, "resources": []any{"shops"}, "verbs": []any{"list"}}}},
+		"monitoring":        object{"serviceMonitor": object{"enabled": true, "labels": object{"release": "kps"}, "endpoint": object{"basicAuth": object{"username": object{"name": "s", "key": "user"}}}}},
+	}))
+	d := objects["Deployment rightsize-serve"]
+	for path, want := range map[string]any{
+		"spec.template.spec.terminationGracePeriodSeconds": int64(65 + 60 + 10),
+		"spec.template.spec.nodeSelector":                  object{"kubernetes.io/os": "linux", "pool": "system"},
+		"spec.template.spec.tolerations":                   []any{object{"operator": "Exists"}},
+		"spec.template.spec.affinity":                      object{"podAntiAffinity": object{}},
+		"spec.template.spec.priorityClassName":             "low",
+		"spec.template.spec.imagePullSecrets":              []any{object{"name": "pull"}},
+		"spec.template.metadata.annotations":               object{"a": "b"},
+	} {
+		got, _, err := unstructured.NestedFieldNoCopy(d, strings.Split(path, ".")...)
+		if diff := cmp.Diff(want, number(got)); diff != "" || err != nil {
+			t.Errorf("%s differs (%v) (-want +got):\n%s", path, err, diff)
+		}
+	}
+	containers, _, _ := unstructured.NestedSlice(d, "spec", "template", "spec", "containers")
+	text := fmt.Sprint(containers[0])
+	for _, want := range []string{"registry.example.com/rightsize:v9.9.9", "--interval=30m", "--selector=team=web", "OTEL_EXPORTER_OTLP_ENDPOINT"} {
+		if !strings.Contains(text, want) {
+			t.Errorf("the container lacks %s: %s", want, text)
+		}
+	}
+	if text := fmt.Sprint(objects["ServiceMonitor rightsize-serve"]); !strings.Contains(text, "basicAuth") || !strings.Contains(text, "release:kps") {
+		t.Errorf("the ServiceMonitor lacks what was set: %s", text)
+	}
+	if text := fmt.Sprint(objects["ClusterRole rightsize-serve"]["rules"]); !strings.Contains(text, "shops") {
+		t.Errorf("the ClusterRole lacks the rule that was added: %s", text)
+	}
+}
+
+// number has whole numbers as the one type that the tests compare with.
+func number(v any) any {
+	if f, ok := v.(float64); ok && f == float64(int64(f)) {
+		return int64(f)
+	}
+	return v
+}
+
+// Values that cannot be right are refused, with words that name them.
+func TestBadValues(t *testing.T) {
+	for name, c := range map[string]struct {
+		values object
+		want   string
+	}{
+		"no address of the API server": {object{}, "kubectl get endpointslices -n default"},
+		"a placeholder for it":         {object{"networkPolicy": object{"apiServer": object{"cidrs": []any{"ADDRESS-OF-THE-API-SERVER/32"}}}}, "/networkPolicy/apiServer/cidrs/0"},
+		"an unknown value":             {withAPIServer(object{"replicas": 2}), "replicas"},
+		"an unknown value below":       {withAPIServer(object{"serve": object{"intervall": "1h"}}), "intervall"},
+		"an unknown scope":             {withAPIServer(object{"scope": "galaxy"}), "/scope"},
+		"a tag that moves":             {withAPIServer(object{"image": object{"tag": "latest"}}), "/image/tag"},
+		"no duration":                  {withAPIServer(object{"serve": object{"interval": "hourly"}}), "/serve/interval"},
+		"a password in the URL":        {withAPIServer(object{"prometheus": object{"url": "https://me:secret@prometheus"}}), "/prometheus/url"},
+		"no limit of memory":           {withAPIServer(object{"resources": object{"limits": object{"memory": nil}}}), "/resources/limits"},
+		"no quantity":                  {withAPIServer(object{"resources": object{"limits": object{"memory": "much"}}}), "/resources/limits/memory"},
+		"a right to write":             {withAPIServer(object{"rbac": object{"extraRules": []any{object{"apiGroups": []any{""}, "resources": []any{"pods"}, "verbs": []any{"delete"}}}}}), "/rbac/extraRules/0/verbs/0"},
+		"a right to everything":        {withAPIServer(object{"rbac": object{"extraRules": []any{object{"apiGroups": []any{""}, "resources": []any{"*"}, "verbs": []any{"list"}}}}}), "/rbac/extraRules/0/resources/0"},
+		"no port":                      {withAPIServer(object{"service": object{"port": 0}}), "/service/port"},
+		"callers who are everybody":    {object{"networkPolicy": object{"callers": []any{object{}}}}, "/networkPolicy/callers/0"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := render(t, "rightsize", "rightsize", c.values)
+			if err == nil || !strings.Contains(err.Error(), c.want) {
+				t.Errorf("gives %v, want an error with %s", err, c.want)
+			}
+		})
+	}
+}
+
+// The notes say what is installed, and what is left open.
+func TestNotes(t *testing.T) {
+	files, err := render(t, "rightsize", "shop", withAPIServer(object{"scope": "namespace"}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	notes := files["rightsize/templates/NOTES.txt"]
+	for _, want := range []string{"namespace shop", "deployment/rightsize-serve", "service/rightsize-serve 8080:80", "asks for no password", "nobody is told"} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("the notes lack %q:\n%s", want, notes)
+		}
+	}
+}
