@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"go/version"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 )
 
 // root is the repository's folder, which is the context that the image is built from.
@@ -248,5 +250,35 @@ func checkStatic(t *testing.T, binary string) {
 		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
 			t.Errorf("the binary has a segment %s", p.Type)
 		}
+	}
+}
+
+// The workflow looks for known vulnerabilities in what the image is built from, of its own accord too, and may do nothing
+// but read.
+func TestVulnerabilitiesAreLookedFor(t *testing.T) {
+	var workflow struct {
+		On          map[string]any    `json:"on"`
+		Permissions map[string]string `json:"permissions"`
+		Jobs        map[string]struct {
+			Steps []struct {
+				Run string `json:"run"`
+			} `json:"steps"`
+		} `json:"jobs"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, root, ".github", "workflows", "vulnerabilities.yaml")), &workflow); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"push", "pull_request", "schedule"} {
+		if _, found := workflow.On[when]; !found {
+			t.Errorf("the workflow does not run on %s", when)
+		}
+	}
+	if !maps.Equal(workflow.Permissions, map[string]string{"contents": "read"}) {
+		t.Errorf("the workflow has the permissions %v", workflow.Permissions)
+	}
+	pinned := regexp.MustCompile(`^go run golang\.org/x/vuln/cmd/govulncheck@v\d+\.\d+\.\d+ \./\.\.\.$`)
+	steps := workflow.Jobs["govulncheck"].Steps
+	if len(steps) == 0 || !pinned.MatchString(steps[len(steps)-1].Run) {
+		t.Errorf("the last step is not govulncheck of a version over everything: %v", steps)
 	}
 }

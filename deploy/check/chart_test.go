@@ -15,7 +15,10 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"helm.sh/helm/v4/pkg/chart/common"
 	"helm.sh/helm/v4/pkg/chart/common/util"
+	"helm.sh/helm/v4/pkg/chart/v2/lint"
+	"helm.sh/helm/v4/pkg/chart/v2/lint/support"
 	"helm.sh/helm/v4/pkg/chart/v2/loader"
+	chartutil "helm.sh/helm/v4/pkg/chart/v2/util"
 	"helm.sh/helm/v4/pkg/engine"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
 	"k8s.io/apimachinery/pkg/util/yaml"
@@ -34,7 +37,13 @@ func TestMain(m *testing.M) {
 // render is what helm template prints of the chart with some values, by file, for a release and its namespace.
 func render(t *testing.T, release, namespace string, values map[string]any) (map[string]string, error) {
 	t.Helper()
-	chart, err := loader.Load(chartFolder)
+	return renderFrom(t, chartFolder, release, namespace, values)
+}
+
+// renderFrom does so from a folder or an archive.
+func renderFrom(t *testing.T, path, release, namespace string, values map[string]any) (map[string]string, error) {
+	t.Helper()
+	chart, err := loader.Load(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,7 +52,7 @@ func render(t *testing.T, release, namespace string, values map[string]any) (map
 	if err != nil {
 		return nil, err
 	}
-	return engine.Engine{Strict: true}.Render(chart, all)
+	return engine.Engine{Strict: true}.RenderWithContext(t.Context(), chart, all)
 }
 
 // chartObjects are the chart's objects, by kind and name.
@@ -306,5 +315,35 @@ func TestNotes(t *testing.T) {
 		if !strings.Contains(notes, want) {
 			t.Errorf("the notes lack %q:\n%s", want, notes)
 		}
+	}
+}
+
+// helm lint has no objection, not even as a piece of advice but for an icon, which we have none of.
+func TestChartLints(t *testing.T) {
+	for _, m := range lint.RunAll(chartFolder, withAPIServer(nil), "rightsize").Messages {
+		if m.Severity > support.InfoSev || !strings.Contains(m.Err.Error(), "icon") {
+			t.Errorf("helm lint: %v", m)
+		}
+	}
+}
+
+// What helm package makes has the overlays' files in it, not links to where they were.
+func TestPackagedChart(t *testing.T) {
+	chart, err := loader.Load(chartFolder)
+	if err != nil {
+		t.Fatal(err)
+	}
+	archive, err := chartutil.Save(chart, t.TempDir())
+	if err != nil {
+		t.Fatal(err)
+	}
+	values := withAPIServer(object{"monitoring": object{"prometheusRule": object{"enabled": true}, "dashboard": object{"enabled": true}}})
+	want, err := render(t, "rightsize", "rightsize", values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := renderFrom(t, archive, "rightsize", "rightsize", values)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("the archive renders otherwise (%v) (-folder +archive):\n%s", err, diff)
 	}
 }

@@ -10,9 +10,11 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
-	"github.com/prometheus/prometheus/model/labels"
+	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/promql/parser"
+	"github.com/prometheus/prometheus/promql/promqltest"
 )
 
 // dashboard is what the tests look at of a Grafana dashboard.
@@ -173,7 +175,7 @@ func selected(expr parser.Expr) map[string][]string {
 		}
 		matched := found[v.Name]
 		for _, m := range v.LabelMatchers {
-			if m.Name != labels.MetricName {
+			if m.Name != model.MetricNameLabel {
 				matched = append(matched, m.Name)
 			}
 		}
@@ -221,4 +223,55 @@ func documentedMetrics(t *testing.T) map[string][]string {
 		}
 	}
 	return found
+}
+
+// The panels' queries give what they say in Prometheus's own engine: two pods of a rollout export one container whose memory
+// limit is too low and whose requests are too high, and one that has no limit.
+func TestDashboardShowsWhatIsThere(t *testing.T) {
+	storage := promqltest.LoadedStorage(t, string(readFile(t, "testdata/exported.txt")))
+	engine := promqltest.NewTestEngine(t, false, 0, 10000)
+	got := map[string]string{}
+	for where, query := range queries(t) {
+		q, err := engine.NewInstantQuery(t.Context(), storage, nil, query, time.Unix(3600, 0))
+		if err != nil {
+			t.Errorf("%s: %v", where, err)
+			continue
+		}
+		result := q.Exec(t.Context())
+		if result.Err != nil {
+			t.Errorf("%s: %v", where, result.Err)
+			continue
+		}
+		got[where] = strings.ReplaceAll(result.String(), " @[3600000]", "")
+	}
+	for where, want := range map[string]string{
+		"Age of the report A":                    `{} => 60`,
+		"Failed scans, last 6 hours A":           `{} => 1`,
+		"Series left out A":                      `{} => 0`,
+		"Memory limits in danger A":              `{} => 1`,
+		"CPU asked for and not needed A":         `{} => 1.5`,
+		"Memory asked for and not needed A":      `{} => 100`,
+		"Memory limit too low, by how much A":    `{container="app", namespace="shop", workload="api", workload_kind="Deployment"} => 200`,
+		"Memory request too low, by how much A":  `{container="job", namespace="batch", workload="nightly", workload_kind="CronJob"} => 50`,
+		"Memory request too high, by how much A": `{container="app", namespace="shop", workload="api", workload_kind="Deployment"} => 100`,
+		"CPU request too high, by how much A":    `{container="app", namespace="shop", workload="api", workload_kind="Deployment"} => 1.5`,
+	} {
+		if got[where] != want {
+			t.Errorf("%s gives\n%s\nwant\n%s", where, got[where], want)
+		}
+	}
+	for where, result := range got {
+		if result == "" {
+			t.Errorf("%s shows nothing", where)
+		}
+	}
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return text
 }
