@@ -257,7 +257,7 @@ func checkStatic(t *testing.T, binary string) {
 // but read.
 func TestVulnerabilitiesAreLookedFor(t *testing.T) {
 	var workflow struct {
-		On          map[string]any    `json:"on"`
+		On          map[string]any    `json:"true"` // YAML 1.1 reads the key on so
 		Permissions map[string]string `json:"permissions"`
 		Jobs        map[string]struct {
 			Steps []struct {
