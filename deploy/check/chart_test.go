@@ -8,7 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"os"
-	"slices"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -98,10 +98,24 @@ func documents(t *testing.T, path, text string) []*unstructured.Unstructured {
 	}
 }
 
-// overlayObjects are the objects of an overlay, by kind and name, with the address of an API server as a user sets it.
+// overlayObjects are the objects of an overlay, by kind and name, with the secrets' files in their places and the address
+// of an API server as a user sets it.
 func overlayObjects(t *testing.T, overlay string) map[string]map[string]any {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), "../overlays/"+overlay)
+	dir := t.TempDir()
+	if err := os.CopyFS(dir, os.DirFS("..")); err != nil {
+		t.Fatal(err)
+	}
+	examples, err := filepath.Glob(filepath.Join(dir, "overlays", overlay, "*.example"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, example := range examples {
+		if err := os.Rename(example, strings.TrimSuffix(example, ".example")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(filesys.MakeFsOnDisk(), filepath.Join(dir, "overlays", overlay))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -127,33 +141,62 @@ func withAPIServer(values object) object {
 	return whole
 }
 
+// onlyInOverlays are the objects that no chart has: the Namespace, which helm install --create-namespace makes, and the
+// Secret, which is not for values to hold.
+func onlyInOverlays() []string { return []string{"Namespace rightsize", "Secret rightsize-slack"} }
+
 // helmLabels are the labels that Helm's users expect on each object and that the overlays do not have. Nothing else
-// differs between the two, but for the Namespace, which helm install --create-namespace makes.
+// differs between the two.
 func helmLabels() []string {
 	return []string{"app.kubernetes.io/instance", "app.kubernetes.io/managed-by", "app.kubernetes.io/version", "helm.sh/chart"}
 }
 
-// The chart installs what the overlays apply, object by object.
-func TestChartIsTheOverlays(t *testing.T) {
-	for overlay, c := range map[string]struct {
-		namespace string
-		values    object
-	}{
-		"serve":           {"rightsize", nil},
-		"serve-namespace": {"shop", object{"scope": "namespace"}},
-		"serve-monitoring": {"rightsize", object{"monitoring": object{
+// equivalent are the values that make of the chart what an overlay applies.
+func equivalent() map[string]object {
+	scheduled := func(more object) object {
+		values := object{"serve": object{"enabled": false}, "cronJob": object{"enabled": true}}
+		maps.Copy(values, more)
+		return values
+	}
+	return map[string]object{
+		"serve":           nil,
+		"serve-namespace": {"scope": "namespace"},
+		"serve-monitoring": {"monitoring": object{
 			"serviceMonitor": object{"enabled": true}, "prometheusRule": object{"enabled": true}, "dashboard": object{"enabled": true},
-		}}},
-		"serve-external-secret": {"rightsize", object{
+		}},
+		"serve-external-secret": {
 			"externalSecrets": object{"enabled": true},
 			"webConfig":       object{"secretName": "rightsize-web-config", "tls": true},
 			"prometheus":      object{"configSecretName": "rightsize-prometheus-config"},
-		}},
-	} {
-		t.Run(overlay, func(t *testing.T) {
-			want := overlayObjects(t, overlay)
-			delete(want, "Namespace rightsize")
-			got := chartObjects(t, "rightsize", c.namespace, withAPIServer(c.values))
+		},
+		"secret":          scheduled(nil),
+		"namespace":       scheduled(object{"scope": "namespace"}),
+		"external-secret": scheduled(object{"externalSecrets": object{"enabled": true}}),
+		"bot":             scheduled(object{"cronJob": object{"enabled": true, "slack": object{"channel": "#rightsize"}}}),
+	}
+}
+
+// The chart installs what the overlays apply, object by object: every overlay that there is.
+func TestChartIsTheOverlays(t *testing.T) {
+	overlays, err := os.ReadDir("../overlays")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, overlay := range overlays {
+		t.Run(overlay.Name(), func(t *testing.T) {
+			values, found := equivalent()[overlay.Name()]
+			if !found {
+				t.Fatal("no values are said to make the same of the chart")
+			}
+			want := overlayObjects(t, overlay.Name())
+			for _, name := range onlyInOverlays() {
+				delete(want, name)
+			}
+			namespace := "rightsize"
+			if strings.HasSuffix(overlay.Name(), "namespace") {
+				namespace = "shop"
+			}
+			got := chartObjects(t, "rightsize", namespace, withAPIServer(values))
 			for name, o := range got {
 				checkHelmLabels(t, name, o)
 				withoutKeys(o, helmLabels())
@@ -165,17 +208,13 @@ func TestChartIsTheOverlays(t *testing.T) {
 	}
 }
 
-// Every overlay of the served report is compared.
-func TestEveryOverlayIsCompared(t *testing.T) {
-	entries, err := os.ReadDir("../overlays")
-	if err != nil {
-		t.Fatal(err)
-	}
-	compared := []string{"serve", "serve-external-secret", "serve-monitoring", "serve-namespace"}
-	for _, e := range entries {
-		if strings.HasPrefix(e.Name(), "serve") && !slices.Contains(compared, e.Name()) {
-			t.Errorf("overlays/%s is not compared with the chart", e.Name())
-		}
+// Both reports in one release are each what they are alone.
+func TestBothInOneRelease(t *testing.T) {
+	both := chartObjects(t, "rightsize", "rightsize", withAPIServer(object{"cronJob": object{"enabled": true}}))
+	apart := chartObjects(t, "rightsize", "rightsize", withAPIServer(nil))
+	maps.Copy(apart, chartObjects(t, "rightsize", "rightsize", withAPIServer(equivalent()["secret"])))
+	if diff := cmp.Diff(apart, both); diff != "" {
+		t.Errorf("both in one differ from each (-each +both):\n%s", diff)
 	}
 }
 
@@ -284,6 +323,8 @@ func TestBadValues(t *testing.T) {
 		"a placeholder for it":         {object{"networkPolicy": object{"apiServer": object{"cidrs": []any{"ADDRESS-OF-THE-API-SERVER/32"}}}}, "/networkPolicy/apiServer/cidrs/0"},
 		"an unknown value":             {withAPIServer(object{"replicas": 2}), "replicas"},
 		"an unknown value below":       {withAPIServer(object{"serve": object{"intervall": "1h"}}), "intervall"},
+		"neither of the two":           {withAPIServer(object{"serve": object{"enabled": false}}), "nothing would be installed"},
+		"no schedule":                  {withAPIServer(object{"cronJob": object{"schedule": "weekly"}}), "/cronJob/schedule"},
 		"an unknown scope":             {withAPIServer(object{"scope": "galaxy"}), "/scope"},
 		"a tag that moves":             {withAPIServer(object{"image": object{"tag": "latest"}}), "/image/tag"},
 		"no duration":                  {withAPIServer(object{"serve": object{"interval": "hourly"}}), "/serve/interval"},
@@ -306,15 +347,38 @@ func TestBadValues(t *testing.T) {
 
 // The notes say what is installed, and what is left open.
 func TestNotes(t *testing.T) {
-	files, err := render(t, "rightsize", "shop", withAPIServer(object{"scope": "namespace"}))
-	if err != nil {
-		t.Fatal(err)
-	}
-	notes := files["rightsize/templates/NOTES.txt"]
-	for _, want := range []string{"namespace shop", "deployment/rightsize-serve", "service/rightsize-serve 8080:80", "asks for no password", "nobody is told"} {
-		if !strings.Contains(notes, want) {
-			t.Errorf("the notes lack %q:\n%s", want, notes)
-		}
+	for name, c := range map[string]struct {
+		values     object
+		want, lack []string
+	}{
+		"served": {
+			object{"scope": "namespace"},
+			[]string{"on namespace shop", "deployment/rightsize-serve", "service/rightsize-serve 8080:80", "asks for no password", "nobody is told"},
+			[]string{"Slack", "all namespaces"},
+		},
+		"scheduled": {
+			equivalent()["bot"],
+			[]string{"on all namespaces", "0 7 * * 1", "--from=cronjob/rightsize rightsize-try", "Secret rightsize-slack, as bot-token"},
+			[]string{"deployment/"},
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			files, err := render(t, "rightsize", "shop", withAPIServer(c.values))
+			if err != nil {
+				t.Fatal(err)
+			}
+			notes := files["rightsize/templates/NOTES.txt"]
+			for _, want := range c.want {
+				if !strings.Contains(notes, want) {
+					t.Errorf("the notes lack %q:\n%s", want, notes)
+				}
+			}
+			for _, lack := range c.lack {
+				if strings.Contains(notes, lack) {
+					t.Errorf("the notes have %q:\n%s", lack, notes)
+				}
+			}
+		})
 	}
 }
 
