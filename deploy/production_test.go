@@ -102,10 +102,11 @@ func missing(t *testing.T, proof string, tests map[string]bool) string {
 			}
 		}
 	case words[0] == "kubectl":
-		verbs := []string{"apply", "auth", "delete", "describe", "get", "logs", "rollout"}
+		verbs := []string{"apply", "auth", "delete", "describe", "get", "logs", "port-forward", "rollout"}
 		if !slices.Contains(verbs, words[1]) {
 			return "kubectl " + words[1] + " is not among " + strings.Join(verbs, ", ")
 		}
+	case strings.HasPrefix(proof, "/health/"): // what to look at with the command before it
 	default:
 		return "it is neither a test nor a command"
 	}

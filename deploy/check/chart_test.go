@@ -253,6 +253,12 @@ func TestTwoReleases(t *testing.T) {
 			t.Errorf("both releases have %s", name)
 		}
 	}
+	long := chartObjects(t, "a-release-whose-name-is-as-long-as-helm-lets-it-be-53", "shop", withAPIServer(nil))
+	for name := range long {
+		if _, name, _ := strings.Cut(name, " "); len(name) > 63 { // the longest that all kinds allow
+			t.Errorf("%s has %d characters", name, len(name))
+		}
+	}
 	service := two["Service blue-rightsize-serve"]
 	selector, _, _ := unstructured.NestedString(service, "spec", "selector", "app.kubernetes.io/instance")
 	if selector != "blue" {
