@@ -13,6 +13,7 @@ import (
 	appsv1 "k8s.io/api/apps/v1"
 	authorizationv1 "k8s.io/api/authorization/v1"
 	corev1 "k8s.io/api/core/v1"
+	policyv1 "k8s.io/api/policy/v1"
 	rbacv1 "k8s.io/api/rbac/v1"
 	metav1 "k8s.io/apimachinery/pkg/apis/meta/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -230,4 +231,59 @@ func mayDo(ctx context.Context, as kubernetes.Interface, namespace string) ([]st
 		rules = append(rules, rbacv1.PolicyRule{APIGroups: r.APIGroups, Resources: r.Resources, ResourceNames: r.ResourceNames, Verbs: r.Verbs})
 	}
 	return append([]string{}, rights(rules)...), nil
+}
+
+// What is applied in earnest runs: a pod comes up, the Service leads to it, and the node that it is on can be drained, which
+// the budget of a single pod must not hold up; the next pod follows. Nothing looks at its containers here.
+func TestServeCanBeDrained(t *testing.T) {
+	prepareServed(t)
+	ctx := context.Background()
+	objects := slices.DeleteFunc(deployed(t, "serve", ""), func(o *unstructured.Unstructured) bool { return o.GetKind() == "ServiceAccount" })
+	t.Cleanup(func() { uninstall(t, objects) })
+	applyAll(t, objects...)
+	first := awaitServed(t, "")
+	err := cluster.Eventually(ctx, time.Minute, func(ctx context.Context) error {
+		budget, err := env.cluster.Client.PolicyV1().PodDisruptionBudgets("rightsize").Get(ctx, "rightsize-serve", metav1.GetOptions{})
+		if err == nil && (budget.Status.DisruptionsAllowed != 1 || budget.Status.ExpectedPods != 1) {
+			err = fmt.Errorf("the budget allows %d disruptions of %d pods", budget.Status.DisruptionsAllowed, budget.Status.ExpectedPods)
+		}
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	eviction := &policyv1.Eviction{ObjectMeta: metav1.ObjectMeta{Namespace: "rightsize", Name: first}}
+	if err := env.cluster.Client.PolicyV1().Evictions("rightsize").Evict(ctx, eviction); err != nil {
+		t.Fatalf("the pod cannot be evicted: %v", err)
+	}
+	awaitServed(t, first)
+}
+
+// awaitServed waits until the Deployment has its pod, the Service leads to it, and it is not the one of that name. The
+// pod's name is returned.
+func awaitServed(t *testing.T, not string) (name string) {
+	t.Helper()
+	err := cluster.Eventually(context.Background(), 2*time.Minute, func(ctx context.Context) error {
+		d, err := env.cluster.Client.AppsV1().Deployments("rightsize").Get(ctx, "rightsize-serve", metav1.GetOptions{})
+		if err != nil || d.Status.AvailableReplicas != 1 || d.Status.Replicas != 1 {
+			return fmt.Errorf("the Deployment is not available: %v, %v", err, d.Status)
+		}
+		slicesOf, err := env.cluster.Client.DiscoveryV1().EndpointSlices("rightsize").List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=rightsize-serve"})
+		if err != nil {
+			return err
+		}
+		for _, s := range slicesOf.Items {
+			for _, e := range s.Endpoints {
+				if e.Conditions.Ready != nil && *e.Conditions.Ready && e.TargetRef != nil && e.TargetRef.Name != not && *s.Ports[0].Port == 8080 {
+					name = e.TargetRef.Name
+					return nil
+				}
+			}
+		}
+		return fmt.Errorf("the Service leads to no pod but %q: %v", not, slicesOf.Items)
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return name
 }
