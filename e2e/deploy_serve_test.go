@@ -265,8 +265,11 @@ func awaitServed(t *testing.T, not string) (name string) {
 	t.Helper()
 	err := cluster.Eventually(context.Background(), 2*time.Minute, func(ctx context.Context) error {
 		d, err := env.cluster.Client.AppsV1().Deployments("rightsize").Get(ctx, "rightsize-serve", metav1.GetOptions{})
-		if err != nil || d.Status.AvailableReplicas != 1 || d.Status.Replicas != 1 {
-			return fmt.Errorf("the Deployment is not available: %v, %v", err, d.Status)
+		if err != nil {
+			return err
+		}
+		if d.Status.AvailableReplicas != 1 || d.Status.Replicas != 1 {
+			return fmt.Errorf("the Deployment is not available: %v", d.Status)
 		}
 		slicesOf, err := env.cluster.Client.DiscoveryV1().EndpointSlices("rightsize").List(ctx, metav1.ListOptions{LabelSelector: "kubernetes.io/service-name=rightsize-serve"})
 		if err != nil {
