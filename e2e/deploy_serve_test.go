@@ -1,10 +1,8 @@
 package e2e
 
 import (
-	"bytes"
 	"context"
 	"fmt"
-	"os/exec"
 	"slices"
 	"strings"
 	"testing"
@@ -115,24 +113,7 @@ func TestServePodsAreRestricted(t *testing.T) {
 
 // kube-score has no objection, not even as a warning, but to the single replica, which docs/production.md argues for.
 func TestServeScores(t *testing.T) {
-	kubeScore, err := env.cluster.KubeScore()
-	if err != nil {
-		t.Fatal(err)
-	}
-	for _, overlay := range servedOverlays() {
-		var manifests bytes.Buffer
-		for _, obj := range deployed(t, overlay, "") {
-			manifests.Write(append(asJSON(t, obj), "\n---\n"...))
-		}
-		cmd := exec.Command(kubeScore, "score", "--kubernetes-version=v1.36", "--exit-one-on-warning", "--enable-optional-test=container-seccomp-profile",
-			"--ignore-test=deployment-replicas", "-")
-		cmd.Stdin = &manifests
-		var out bytes.Buffer
-		cmd.Stdout, cmd.Stderr = &out, &out
-		if usage, err := env.cluster.Group().Measure(cmd); err != nil || usage.ExitCode != 0 || !strings.Contains(out.String(), "Deployment") {
-			t.Errorf("%s: exit %d, %v\n%s", overlay, usage.ExitCode, err, &out)
-		}
-	}
+	checkScores(t, servedOverlays(), "Deployment", "--ignore-test=deployment-replicas")
 }
 
 // The API server's own list of what the account may do is what a scan lists, and what everybody may ask about
