@@ -102,6 +102,7 @@ type report struct {
 type container struct {
 	Kind, Workload, Container, Error string
 	Runs, Replicas                   int
+	Init                             bool
 	OOMKills                         []struct {
 		Pod   string
 		At    time.Time

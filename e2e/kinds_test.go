@@ -45,7 +45,7 @@ func TestKinds(t *testing.T) {
 	all := reportOf(t, args(cluster.Admin)...)
 	names := []string{
 		"rollout/api/api", "postgrescluster/db/postgres", "kafka/log/kafka", "deployment/pooled/one", "deployment/pooled/two",
-		"rollout/web/app", "rollout/web/istio-proxy", "rollout/web/tail",
+		"rollout/web/app", "rollout/web/istio-proxy", "rollout/web/migrate", "rollout/web/tail",
 	}
 	if got := all.names(); !slices.Equal(got, names) {
 		t.Fatalf("the report has %q, want %q", got, names)
@@ -74,6 +74,18 @@ func TestKinds(t *testing.T) {
 		}
 		if proxy := all.container(t, "rollout/web/istio-proxy").Resources["cpu"].Current.Request; proxy.Amount != 0.1 {
 			t.Errorf("the proxy requests %+v, want what its pods do", proxy)
+		}
+	})
+	t.Run("runs of an init container", func(t *testing.T) {
+		c := all.container(t, "rollout/web/migrate")
+		memory := c.Resources["memory"]
+		if !c.Init || c.Runs != shop.KindsInitRuns || memory.Evidence.Samples != shop.KindsInitRuns || len(c.OOMKills) != 1 {
+			t.Errorf("init %t, %d runs, %d samples of memory, OOM kills %v; want those of %d runs, and one kill", c.Init, c.Runs, memory.Evidence.Samples, c.OOMKills, shop.KindsInitRuns)
+		}
+		// About 300Mi in each run, and 1.2 times the limit of 400Mi that one was killed at.
+		request, limit := memory.Recommended.Request.Amount, memory.Recommended.Limit.Amount
+		if request < 200<<20 || request > 450<<20 || limit < 480<<20 || !slices.Contains(c.notes("memory"), "oom-killed") {
+			t.Errorf("memory %v to %v: %s", request, limit, c.allNotes())
 		}
 	})
 	t.Run("patched where the template is", func(t *testing.T) { patchKinds(t, args) })
@@ -129,7 +141,7 @@ func patchKinds(t *testing.T, args func(cluster.User, ...string) []string) {
 		}
 	}
 	after := reportOf(t, args(cluster.Admin)...)
-	for _, name := range []string{"rollout/api/api", "rollout/web/app", "rollout/web/tail"} {
+	for _, name := range []string{"rollout/api/api", "rollout/web/app", "rollout/web/migrate", "rollout/web/tail"} {
 		for resource, a := range after.container(t, name).Resources {
 			if a.Current != a.Recommended {
 				t.Errorf("%s: the %s is %+v, want %+v", name, resource, a.Current, a.Recommended)

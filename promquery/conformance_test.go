@@ -66,6 +66,7 @@ func TestConformance(t *testing.T) {
 			t.Run("peaks", s.testPeaks)
 			t.Run("peaks short window", s.testPeaksShortWindow)
 			t.Run("runs", s.testRuns)
+			t.Run("init containers", s.testInit)
 			t.Run("kills", s.testKills)
 			t.Run("throttling", s.testThrottling)
 			t.Run("restarts", s.testRestarts)
@@ -200,7 +201,7 @@ func (s suite) testNamespaces(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := []string{"exp", "mix", "monitoring", oddNamespace, "shop"}
+	want := []string{"exp", "init", "mix", "monitoring", oddNamespace, "shop"}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("Namespaces (-want +got):\n%s", diff)
 	}
@@ -514,7 +515,7 @@ func (s suite) testPeaksShortWindow(t *testing.T) {
 }
 
 func (s suite) testRuns(t *testing.T) {
-	runs := map[string]bool{"backup-1": true, "backup-2": true, "backup-3": true}
+	runs := runsOf("dump", "backup-1", "backup-2", "backup-3")
 	got, facts := s.read(t, promquery.Batch{Namespace: "shop", Runs: runs}, week())
 	for k := range got {
 		if k.pod == "backup-1" || k.pod == "backup-2" {
@@ -534,6 +535,40 @@ func (s suite) testRuns(t *testing.T) {
 	}
 	if p := facts.Peaks[promquery.Container{Pod: "backup-1", Name: "dump"}]; p.Value < 50*mib {
 		t.Errorf("the short run's peak is %v, want at least 50Mi", p.Value)
+	}
+}
+
+func runsOf(container string, pods ...string) map[promquery.Container]bool {
+	runs := map[promquery.Container]bool{}
+	for _, pod := range pods {
+		runs[promquery.Container{Pod: pod, Name: container}] = true
+	}
+	return runs
+}
+
+// testInit: an init container of a pod that runs all the week is a run of its own, and kube-state-metrics has metrics of
+// its own for it.
+func (s suite) testInit(t *testing.T) {
+	got, facts := s.read(t, promquery.Batch{Namespace: "init", Runs: runsOf("migrate", "db-0")}, week())
+	if len(got[key{"db-0", "pg", recommender.Memory}]) < 2000 || len(got[key{"db-0", "migrate", recommender.Memory}]) > 0 {
+		t.Errorf("%d points of what lasts and %d of what is short, want a week and none",
+			len(got[key{"db-0", "pg", recommender.Memory}]), len(got[key{"db-0", "migrate", recommender.Memory}]))
+	}
+	c := promquery.Container{Pod: "db-0", Name: "migrate"}
+	if run := facts.Runs[c]; len(facts.Runs) != 1 || !run.Measured || facts.Peaks[c].Value < 40*mib {
+		t.Errorf("runs %v with a peak of %v, want one of migrate", facts.Runs, facts.Peaks[c].Value)
+	}
+	for _, q := range facts.Queries {
+		if strings.HasSuffix(q, "[1w]") && strings.HasPrefix(q, cpu) && s.raw == nil && !strings.Contains(q, `container=~"migrate"`) {
+			t.Errorf("raw samples of all the pod's containers: %s", q)
+		}
+	}
+	kill := recommender.OOMKill{Pod: "db-0", At: until().Add(-2*day + week().Step), Limit: 100 * mib}
+	if diff := cmp.Diff(map[promquery.Container][]recommender.OOMKill{c: {kill}}, facts.OOMKills); diff != "" {
+		t.Errorf("OOM kills (-want +got):\n%s", diff)
+	}
+	if want := map[promquery.Container]int{c: 1, {Pod: "db-0", Name: "pg"}: 0}; !cmp.Equal(want, facts.Restarts) {
+		t.Errorf("restarts %v, want %v", facts.Restarts, want)
 	}
 }
 
@@ -679,7 +714,7 @@ func (s suite) testPods(t *testing.T) {
 }
 
 func (s suite) testOddNames(t *testing.T) {
-	got, facts := s.read(t, promquery.Batch{Namespace: oddNamespace, Pods: []string{oddPod}, Runs: map[string]bool{oddPod: true}}, week())
+	got, facts := s.read(t, promquery.Batch{Namespace: oddNamespace, Pods: []string{oddPod}, Runs: runsOf(oddContainer, oddPod)}, week())
 	if len(got) != 2 || len(got[key{oddPod, oddContainer, recommender.Memory}]) == 0 {
 		t.Errorf("%d series, want memory and cpu of %s alone", len(got), oddPod)
 	}
@@ -743,7 +778,7 @@ func stabilityQueries() []string {
 	return []string{
 		`max by (namespace, pod, container) (sum without (id, name, image) (increase(container_cpu_cfs_periods_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m])))`,
 		`max by (namespace, pod, container) (sum without (id, name, image) (increase(container_cpu_cfs_throttled_periods_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m])))`,
-		`max by (namespace, pod, container) (changes(kube_pod_container_status_restarts_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]))`,
+		`max by (namespace, pod, container) (changes(kube_pod_container_status_restarts_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m])) or max by (namespace, pod, container) (changes(kube_pod_init_container_status_restarts_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]))`,
 	}
 }
 

@@ -84,6 +84,7 @@ func TestDialectConformance(t *testing.T) {
 			t.Run("cpu", s.testCPU)
 			t.Run("peaks", s.testPeaks)
 			t.Run("runs", s.testRuns)
+			t.Run("init containers", s.testInit)
 			t.Run("kills", s.testKills)
 			t.Run("throttling", s.testThrottling)
 			t.Run("restarts", s.testRestarts)

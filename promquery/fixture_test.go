@@ -138,11 +138,21 @@ func newFixture() *fixture {
 	f.pod(-4*day, -2*day, plainNames("mix", "api-1"), "api", 30*mib)
 	f.pod(-2*day-time.Minute, 0, exportedNames("mix"), "api", 30*mib)
 	f.pod(-1*day, 0, plainNames("monitoring", "exporter-0"), "exporter", 20*mib)
+	f.init()
 	f.owners()
 	f.kills()
 	f.throttling()
 	f.restarts()
 	return f
+}
+
+// init adds an init container that was killed once, and a container that it stood before.
+func (f *fixture) init() {
+	names := plainNames("init", "db-0")
+	f.pod(-8*day, 0, names, "pg", 100*mib)
+	f.pod(-3*day, -3*day+2*time.Minute, names, "migrate", 40*mib)
+	f.state(-8*day, 0, 0, "kube_pod_container_status_restarts_total", names("pg")...)
+	f.killedAs("kube_pod_init_container_", names("migrate"), -2*day, 0)
 }
 
 func (f *fixture) owners() {
@@ -175,12 +185,16 @@ func (f *fixture) owners() {
 
 // killed adds a container that is killed once at a time, and was restarted so many times before.
 func (f *fixture) killed(names []string, at time.Duration, before float64) {
-	f.state(-7*day+time.Hour, at, before, "kube_pod_container_status_restarts_total", names...)
-	f.state(at, 0, before+1, "kube_pod_container_status_restarts_total", names...)
-	f.state(at, 0, 1, "kube_pod_container_status_last_terminated_reason", append(names, "reason", "OOMKilled")...)
+	f.killedAs("kube_pod_container_", names, at, before)
+}
+
+func (f *fixture) killedAs(kind string, names []string, at time.Duration, before float64) {
+	f.state(-7*day+time.Hour, at, before, kind+"status_restarts_total", names...)
+	f.state(at, 0, before+1, kind+"status_restarts_total", names...)
+	f.state(at, 0, 1, kind+"status_last_terminated_reason", append(names, "reason", "OOMKilled")...)
 	limit := append(names, "resource", "memory", "unit", "byte")
-	f.state(-7*day+time.Hour, at, 100*mib, "kube_pod_container_resource_limits", limit...)
-	f.state(at, 0, 200*mib, "kube_pod_container_resource_limits", limit...)
+	f.state(-7*day+time.Hour, at, 100*mib, kind+"resource_limits", limit...)
+	f.state(at, 0, 200*mib, kind+"resource_limits", limit...)
 }
 
 func (f *fixture) kills() {

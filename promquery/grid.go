@@ -77,7 +77,7 @@ func (rd *reading) readMemory(ctx context.Context, s selection) (*holdings, erro
 	expr := func(s selection) string { return s.maxBy(itself, MemoryMetric) }
 	err := rd.ask(ctx, rd.onGrid(s, expr), func(c Container, points []int, values []float64) {
 		series := Series{Pod: c.Pod, Container: c.Name, Resource: recommender.Memory, Points: points, Values: values}
-		if rd.batch.Runs[c.Pod] {
+		if rd.batch.Runs[c] {
 			held.add(series)
 			return
 		}

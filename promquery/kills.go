@@ -49,8 +49,10 @@ func (rd *reading) readKills(ctx context.Context) error {
 // podsWithKills lists the batch's pods that have, in the window, a series for the reason OOMKilled. Version 1 of
 // kube-state-metrics has one for every container, with the value 0.
 func (rd *reading) podsWithKills(ctx context.Context) ([]string, error) {
-	matches := ofNamespace(rd.batch.Namespace, lastReasonMetric, oomKilled)
-	matches = append(matches, ofNamespace(rd.batch.Namespace, reasonMetric, oomKilled)...)
+	var matches []string
+	for _, metric := range []string{lastReasonMetric, reasonMetric, ofInit(lastReasonMetric), ofInit(reasonMetric)} {
+		matches = append(matches, ofNamespace(rd.batch.Namespace, metric, oomKilled)...)
+	}
 	sets, err := rd.reader.series(ctx, &rd.log, rd.window, matches)
 	if err != nil {
 		return nil, err
@@ -82,9 +84,9 @@ func (rd *reading) readKillGroup(ctx context.Context, s selection) error {
 		expr func(selection) string
 		line func(*status) *timeline
 	}{
-		{func(s selection) string { return s.maxBy(itself, lastReasonMetric, oomKilled) }, func(st *status) *timeline { return &st.lastOOM }},
-		{func(s selection) string { return s.maxBy(itself, reasonMetric, oomKilled) }, func(st *status) *timeline { return &st.nowOOM }},
-		{func(s selection) string { return s.maxBy(itself, restartsMetric) }, func(st *status) *timeline { return &st.restarts }},
+		{func(s selection) string { return s.stateBy(itself, lastReasonMetric, oomKilled) }, func(st *status) *timeline { return &st.lastOOM }},
+		{func(s selection) string { return s.stateBy(itself, reasonMetric, oomKilled) }, func(st *status) *timeline { return &st.nowOOM }},
+		{func(s selection) string { return s.stateBy(itself, restartsMetric) }, func(st *status) *timeline { return &st.restarts }},
 		{selection.limits, func(st *status) *timeline { return &st.limit }},
 	} {
 		if err := rd.readTimelines(ctx, s, q.expr, all, q.line); err != nil {
@@ -114,8 +116,8 @@ func (rd *reading) readBefore(ctx context.Context, s selection) (map[Container]*
 		expr func(selection) string
 		line func(*status) *timeline
 	}{
-		{func(s selection) string { return s.maxBy(last, restartsMetric) }, func(st *status) *timeline { return &st.restarts }},
-		{func(s selection) string { return s.maxBy(last, reasonMetric, oomKilled) }, func(st *status) *timeline { return &st.nowOOM }},
+		{func(s selection) string { return s.stateBy(last, restartsMetric) }, func(st *status) *timeline { return &st.restarts }},
+		{func(s selection) string { return s.stateBy(last, reasonMetric, oomKilled) }, func(st *status) *timeline { return &st.nowOOM }},
 	} {
 		values, err := rd.readVector(ctx, s, q.expr, rd.window.Start())
 		if err != nil {
@@ -131,10 +133,21 @@ func (rd *reading) readBefore(ctx context.Context, s selection) (map[Container]*
 	return all, nil
 }
 
+// ofInit is the metric that kube-state-metrics has instead of one of a container's for init containers, native sidecars
+// among them: https://github.com/kubernetes/kube-state-metrics/blob/main/docs/metrics/workload/pod-metrics.md
+func ofInit(metric string) string {
+	return strings.Replace(metric, "kube_pod_container_", "kube_pod_init_container_", 1)
+}
+
+// stateBy is maxBy of a metric of kube-state-metrics, of all containers of the pods.
+func (s selection) stateBy(inner func(selector string) string, metric string, extra ...string) string {
+	return s.maxBy(inner, metric, extra...) + " or " + s.maxBy(inner, ofInit(metric), extra...)
+}
+
 // limits is an expression of memory limits in bytes, as either version of kube-state-metrics has them.
 func (s selection) limits() string {
 	return strings.Join([]string{
-		s.maxBy(itself, limitsMetric, `resource="memory"`),
+		s.stateBy(itself, limitsMetric, `resource="memory"`),
 		s.maxBy(itself, oldLimitsMetric),
 	}, " or ")
 }

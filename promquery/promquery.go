@@ -32,8 +32,8 @@ type Index struct {
 // Batch is what one Read is asked for.
 type Batch struct {
 	Namespace string
-	Pods      []string        // only these; nil is every pod of the namespace
-	Runs      map[string]bool // those pods that are runs of a Job or a CronJob
+	Pods      []string           // only these; nil is every pod of the namespace
+	Runs      map[Container]bool // those that end by themselves: of a Job's pods, and init containers
 
 	// Containers is about how many containers with usage it is for, which sizes requests; 0 is not known.
 	Containers int
@@ -58,7 +58,7 @@ type Series struct {
 // Container names a container of a pod.
 type Container struct{ Pod, Name string }
 
-// Run is a whole run of a Job's container that is too short for the grid: less than two rate windows.
+// Run is a whole run of a container that ends by itself and is too short for the grid: less than two rate windows.
 type Run struct {
 	CPU      float64 // mean cores between its first and last sample
 	Measured bool    // whether it has the two samples that CPU needs

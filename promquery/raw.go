@@ -76,7 +76,7 @@ func (rd *reading) readRawMemory(ctx context.Context, s selection) (short map[Co
 		g.eachContainer(func(c Container, lines []line) {
 			rd.notePeaks(c, lines)
 			series := rd.memorySeries(c, lines)
-			if !rd.batch.Runs[c.Pod] {
+			if !rd.batch.Runs[c] {
 				rd.visit(series)
 				return
 			}

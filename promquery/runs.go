@@ -17,7 +17,7 @@ const runPodsPerRequest = 100
 func (rd *reading) shortRuns(held *holdings, peaks map[Container]bool) map[Container]bool {
 	short := map[Container]bool{}
 	for c := range peaks {
-		if rd.batch.Runs[c.Pod] && held.points[c] == nil {
+		if rd.batch.Runs[c] && held.points[c] == nil {
 			short[c] = true
 		}
 	}
@@ -29,24 +29,33 @@ func (rd *reading) shortRuns(held *holdings, peaks map[Container]bool) map[Conta
 	return short
 }
 
-// readRuns measures the CPU of short runs from their raw samples.
+// readRuns measures the CPU of short runs from their raw samples. It asks for their containers alone: what else is in
+// their pods may have run all the week.
 func (rd *reading) readRuns(ctx context.Context, short map[Container]bool) error {
 	var pods []string
+	names := map[string][]string{} // of the containers, by pod
 	for _, c := range sortedContainers(short) {
 		rd.facts.Runs[c] = Run{}
 		pods = append(pods, c.Pod)
+		names[c.Pod] = append(names[c.Pod], c.Name)
 	}
 	for _, group := range chunk(slices.Compact(pods), runPodsPerRequest) {
 		s := selection{rd.batch.Namespace, group, rd.forms}
-		if err := rd.each(ctx, s, func(s selection) error { return rd.readRunGroup(ctx, s) }); err != nil {
+		if err := rd.each(ctx, s, func(s selection) error { return rd.readRunGroup(ctx, s, names) }); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (rd *reading) readRunGroup(ctx context.Context, s selection) error {
-	for _, selector := range s.selectors(CPUMetric) {
+func (rd *reading) readRunGroup(ctx context.Context, s selection, names map[string][]string) error {
+	var containers []string
+	for _, pod := range s.pods {
+		containers = append(containers, names[pod]...)
+	}
+	slices.Sort(containers)
+	for _, f := range s.forms.list {
+		selector := s.selector(f, CPUMetric, []string{Matcher{f.container, Regexp, anyOf(slices.Compact(containers))}.String()})
 		value, err := rd.reader.query(ctx, &rd.log, selector+"["+promDuration(rd.window.Length)+"]", rd.window.Until)
 		if err != nil {
 			return err

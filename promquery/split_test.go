@@ -51,7 +51,7 @@ func twoDays() recommender.Window {
 }
 
 func shopBatch() promquery.Batch {
-	return promquery.Batch{Namespace: "shop", Runs: map[string]bool{"backup-1": true, "backup-2": true, "backup-3": true}, Containers: 5}
+	return promquery.Batch{Namespace: "shop", Runs: runsOf("dump", "backup-1", "backup-2", "backup-3"), Containers: 5}
 }
 
 // TestFaultsOfServers has one folder for all that reads from servers with limits and faults, for it takes long to make.

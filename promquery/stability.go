@@ -63,7 +63,7 @@ func (rd *reading) readRestarts(ctx context.Context, s selection) error {
 	s.forms = rd.stateForms
 	return rd.eachSpan(func(length time.Duration, at time.Time) error {
 		changes := func(selector string) string { return "changes(" + selector + "[" + promDuration(length) + "])" }
-		changed, err := rd.readVector(ctx, s, func(s selection) string { return s.maxBy(changes, restartsMetric) }, at)
+		changed, err := rd.readVector(ctx, s, func(s selection) string { return s.stateBy(changes, restartsMetric) }, at)
 		if err != nil {
 			return err
 		}
@@ -87,7 +87,7 @@ func (rd *reading) countRestarts(ctx context.Context, s selection, pods map[stri
 		s.pods = group
 		rises := func(s selection) string {
 			return fmt.Sprintf("sum_over_time(clamp_min((%s) - (%s), 0)[%s:%s])",
-				s.maxBy(itself, restartsMetric), s.maxBy(before, restartsMetric), promDuration(length), promDuration(restartStep))
+				s.stateBy(itself, restartsMetric), s.stateBy(before, restartsMetric), promDuration(length), promDuration(restartStep))
 		}
 		counts, err := rd.readVector(ctx, s, rises, at)
 		if err != nil {

@@ -69,7 +69,7 @@ func (j *judgement) noteResizers(r Resource) {
 		return
 	}
 	for _, v := range j.container.Facts.Resizers {
-		if v.Sets[r] {
+		if v.Sets[r] && !j.container.Init { // which VerticalPodAutoscalers leave alone
 			j.note(r, NoteVPA, "%s sets the %s of its pods itself (updateMode %s): leave them to it, or set its updateMode to Off before you apply this", v.Name, r, v.Mode)
 		}
 	}
@@ -87,10 +87,10 @@ func autoscaled(j *judgement) {
 	}
 }
 
-// autoscalers are those that act on the container's request, as "HorizontalPodAutoscaler web scales on 80% of it".
+// autoscalers are those that act on the container's request, which of an init container none does, as "HorizontalPodAutoscaler web scales on 80% of it".
 func (c Container) autoscalers(r Resource) (by []string) {
 	for _, a := range c.Facts.Autoscalers {
-		if a.Resource == r && (a.Container == "" || a.Container == c.ID.Container) {
+		if !c.Init && a.Resource == r && (a.Container == "" || a.Container == c.ID.Container) {
 			by = append(by, fmt.Sprintf("%s scales on %d%% of it", a.Name, a.Percent))
 		}
 	}

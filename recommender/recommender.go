@@ -142,6 +142,9 @@ type Container struct {
 	// DaemonSet in a manifest).
 	Replicas int
 
+	// Init says that it is an init container, and no sidecar: it is over before those that it stands before start.
+	Init bool
+
 	// Pod is what spec.resources of its pods declares for all their containers together; no advice where that is nothing.
 	Pod [NumResources]Bounds
 
@@ -160,8 +163,11 @@ type Container struct {
 // UnknownReplicas stands in Container.Replicas where a declaration cannot say.
 const UnknownReplicas = -1
 
-// RunsToCompletion says that the container's pods are runs of a Job or a CronJob, which end by themselves.
-func (c Container) RunsToCompletion() bool { return c.ID.Kind == "Job" || c.ID.Kind == "CronJob" }
+// RunsToCompletion says that the container ends by itself: its pods are runs of a Job or a CronJob, or it is an init
+// container, whose runs are the starts of its pods.
+func (c Container) RunsToCompletion() bool {
+	return c.Init || c.ID.Kind == "Job" || c.ID.Kind == "CronJob"
+}
 
 // Owner is the object that a pod, a ReplicaSet or a Job belongs to.
 type Owner struct{ Kind, Name string }

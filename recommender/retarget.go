@@ -55,12 +55,12 @@ func (t Template) retargets(r Resource) (all []Retarget) {
 	return all
 }
 
-// under are the containers whose use an autoscaler holds against their request.
+// under are the containers whose use an autoscaler holds against their request: of init containers it knows nothing.
 func (t Template) under(a Autoscaler) []Container {
 	if a.Container == "" {
-		return t.Containers
+		return t.lasting()
 	}
-	i := slices.IndexFunc(t.Containers, func(c Container) bool { return c.ID.Container == a.Container })
+	i := slices.IndexFunc(t.Containers, func(c Container) bool { return c.ID.Container == a.Container && !c.Init })
 	if i < 0 {
 		return nil
 	}

@@ -9,13 +9,9 @@ import (
 // Template is what a workload's pods are made from, with what is recommended for those of its containers that were
 // asked for. What depends on whole pods is judged by it.
 type Template struct {
-	Containers []Container // all that run as long as the pod does, in the order of the template
-
-	// Init is what the init containers declare that are over when these start.
-	Init [][NumResources]Bounds
-
-	Surge    int  // pods that a rollout adds for a while
-	PodLevel bool // the pod as a whole has resources of its own
+	Containers []Container // in the order of the template, init containers last
+	Surge      int         // pods that a rollout adds for a while
+	PodLevel   bool        // the pod as a whole has resources of its own
 
 	Advised []*Recommendation // some of the Containers, which Together adds to
 }
@@ -57,7 +53,7 @@ func Together(templates []Template) {
 // sized is one container's bounds, as admission leaves them.
 type sized [NumResources]Bounds
 
-// containers are the bounds of all that run together; after says with what is recommended.
+// containers are the bounds of all; after says with what is recommended.
 func (t Template) containers(after bool) (all []sized) {
 	for _, c := range t.Containers {
 		all = append(all, c.admitted(t.bounds(c, after)))
@@ -65,12 +61,9 @@ func (t Template) containers(after bool) (all []sized) {
 	return all
 }
 
-// init are the bounds of the init containers.
-func (t Template) init() (all []sized) {
-	for _, bounds := range t.Init {
-		all = append(all, t.Containers[0].admitted(bounds))
-	}
-	return all
+// lasting are those that run as long as the pod does, and so together.
+func (t Template) lasting() []Container {
+	return slices.DeleteFunc(slices.Clone(t.Containers), func(c Container) bool { return c.Init })
 }
 
 // bounds are what the template declares of the container, or would.
@@ -112,8 +105,7 @@ func (t Template) classify() {
 	if t.PodLevel || len(t.Containers) == 0 {
 		return // https://kubernetes.io/docs/tasks/configure-pod-container/assign-pod-level-resources/: by these alone
 	}
-	init := t.init()
-	qos := QoSChange{qosOf(append(t.containers(false), init...)), qosOf(append(t.containers(true), init...))}
+	qos := QoSChange{qosOf(t.containers(false)), qosOf(t.containers(true))}
 	for _, rec := range t.Advised {
 		rec.QoS = qos
 		r := Memory
@@ -167,13 +159,13 @@ func (t Template) total(r Resource, side side, after bool) float64 {
 		return pod
 	}
 	var sum, first float64
-	for _, c := range t.containers(after) {
-		x, _ := side.of(c[r]).Amount()
-		sum += x
-	}
-	for _, c := range t.init() {
-		x, _ := side.of(c[r]).Amount()
-		first = max(first, x)
+	for i, b := range t.containers(after) {
+		x, _ := side.of(b[r]).Amount()
+		if t.Containers[i].Init {
+			first = max(first, x)
+		} else {
+			sum += x
+		}
 	}
 	return max(sum, first)
 }

@@ -24,6 +24,15 @@ func templateOf(pairs ...[2][NumResources]Bounds) (t Template) {
 	return t
 }
 
+// addInit adds init containers that nobody asked for.
+func (t *Template) addInit(specs ...[NumResources]Bounds) {
+	for _, spec := range specs {
+		c := deployment()
+		c.ID.Container, c.Init, c.Spec = "init", true, spec
+		t.Containers = append(t.Containers, c)
+	}
+}
+
 // both is the same bounds in cores and in so many times 1Gi.
 func both(request, limit Value) [NumResources]Bounds {
 	gi := func(v Value) Value {
@@ -83,7 +92,7 @@ func TestQoSClass(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			template := templateOf(c.pairs...)
-			template.Init = c.init
+			template.addInit(c.init...)
 			for i := range template.Containers {
 				l := LimitRange{Name: "sizes"}
 				l.Of[CPU] = c.ranged
@@ -132,7 +141,7 @@ func TestLargerThanNodes(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			b := [NumResources]Bounds{{Set(c.cpu), Unset()}, {Set(c.memory * gi), Unset()}}
 			template := templateOf([2][NumResources]Bounds{both(Unset(), Unset()), b}, [2][NumResources]Bounds{both(Unset(), Unset()), b})
-			template.Init = [][NumResources]Bounds{{CPU: {Unset(), Unset()}, Memory: {Set(c.init * gi), Unset()}}}
+			template.addInit([NumResources]Bounds{CPU: {Unset(), Unset()}, Memory: {Set(c.init * gi), Unset()}})
 			for i := range template.Containers {
 				template.Containers[i].Facts.Nodes = c.nodes
 			}

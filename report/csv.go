@@ -17,7 +17,7 @@ func csvColumns() []string {
 		"namespace", "kind", "workload", "container", "resource", "replicas", "status",
 		"request_now", "request_formula", "request", "limit_now", "limit_formula", "limit",
 		"mean", "p50", "p90", "p95", "p99", "peak", "samples", "coverage_seconds", "pods", "notes", "error", "severity",
-		"restarts", "throttled_share", "qos_now", "qos_after", "policy_rule",
+		"restarts", "throttled_share", "qos_now", "qos_after", "policy_rule", "init",
 	}
 }
 
@@ -67,7 +67,7 @@ func csvRow(item scan.Item, r recommender.Resource, least recommender.Significan
 	if item.Policy != nil {
 		rule = item.Policy.Rule
 	}
-	return append(row, string(item.QoS.Now), string(item.QoS.After), rule)
+	return append(row, string(item.QoS.Now), string(item.QoS.After), rule, strconv.FormatBool(item.Init))
 }
 
 // csvStability is empty where nobody counted, and for what only CPU has.

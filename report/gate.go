@@ -184,9 +184,10 @@ func overProvisioned(s subject) (why string, yes bool) {
 	return fmt.Sprintf("request %s, recommended %s (%s)", s.r.Quantity(from), s.r.Quantity(after), percent(from, after)), true
 }
 
-// withoutData is the report's no-data: not an error, and not too little.
+// withoutData is the report's no-data: not an error, and not too little. An init container is seen only where a pod
+// starts.
 func withoutData(s subject) (why string, yes bool) {
-	if StatusOf(s.item, s.r) != NoData {
+	if StatusOf(s.item, s.r) != NoData || s.item.Init {
 		return "", false
 	}
 	for _, n := range s.item.Advice[s.r].Notes {

@@ -111,24 +111,51 @@ type Total struct {
 
 // Totals sums requests over replicas. Where there is no advice, what is declared stays. A container with a
 // limit and no request requests its limit, as Kubernetes has it
-// (https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/).
+// (https://kubernetes.io/docs/concepts/configuration/manage-resources-containers/). Init containers count by what the
+// largest of a pod requests more than the others together
+// (https://kubernetes.io/docs/concepts/workloads/pods/init-containers/#resource-sharing-within-containers).
 func (r Report) Totals() (totals [recommender.NumResources]Total) {
-	for _, item := range r.Items {
-		for res := range recommender.NumResources {
-			before, declared := Requested(item.Spec[res]).Amount()
-			after, _ := Requested(inForce(item, res)).Amount()
-			n := Replicas(item)
-			totals[res].Now += before * float64(n)
-			totals[res].After += after * float64(n)
-			if !declared && n > 0 {
-				totals[res].Unset++
-			}
-			if item.Replicas == recommender.UnknownReplicas && n == 0 {
-				totals[res].Uncounted++
-			}
+	for rest := r.Items; len(rest) > 0; {
+		n := 1
+		for n < len(rest) && sameWorkload(rest[n].ID, rest[0].ID) {
+			n++
 		}
+		for res := range recommender.NumResources {
+			totals[res].add(rest[:n], res)
+		}
+		rest = rest[n:]
 	}
 	return totals
+}
+
+func sameWorkload(a, b recommender.ID) bool {
+	b.Container = a.Container
+	return a == b
+}
+
+// add adds the containers of one workload.
+func (t *Total) add(items []scan.Item, res recommender.Resource) {
+	var now, after, firstNow, firstAfter float64 // the latter of one pod's init containers
+	pods := 0
+	for _, item := range items {
+		x, declared := Requested(item.Spec[res]).Amount()
+		y, _ := Requested(inForce(item, res)).Amount()
+		n := Replicas(item)
+		pods = max(pods, n)
+		if item.Init {
+			firstNow, firstAfter = max(firstNow, x), max(firstAfter, y)
+			continue
+		}
+		now, after = now+x*float64(n), after+y*float64(n)
+		if !declared && n > 0 {
+			t.Unset++
+		}
+		if item.Replicas == recommender.UnknownReplicas && n == 0 {
+			t.Uncounted++
+		}
+	}
+	t.Now += max(now, firstNow*float64(pods))
+	t.After += max(after, firstAfter*float64(pods))
 }
 
 // Requested is what the scheduler reserves: the request, or where there is none the limit.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -201,6 +202,54 @@ func TestTotals(t *testing.T) {
 	// agent at the floor 2 x 10m, api 2 x 200m, db kept, naked 3 x 100m, young kept
 	if want := 0.02 + 0.4 + 2 + 0.3 + 0.5; cpu.After < want-1e-9 || cpu.After > want+1e-9 {
 		t.Errorf("cpu = %+v, want %v after", cpu, want)
+	}
+}
+
+// An init container counts by what it requests more than the others of its pod together, who start when it is over.
+func TestInitContainersInTotals(t *testing.T) {
+	item := func(name string, init bool, replicas int, now, after float64) scan.Item {
+		item := scan.Item{Recommendation: recommender.Recommendation{Container: declared("DaemonSet", "agent", name, replicas, bounds(now, 4), none())}}
+		item.Init = init
+		item.Advice[recommender.CPU].Bounds = bounds(after, 4)
+		return item
+	}
+	const unknown = recommender.UnknownReplicas
+	for _, c := range []struct {
+		name  string
+		items []scan.Item
+		want  Total
+	}{
+		{"smaller than the others", []scan.Item{item("app", false, 3, 1, 0.5), item("proxy", false, 3, 1, 0.5), item("setup", true, 3, 1.5, 0.1)}, Total{Now: 6, After: 3}},
+		{"larger, and the largest counts", []scan.Item{item("app", false, 3, 1, 0.5), item("a", true, 3, 2, 0.6), item("b", true, 3, 1, 1.5)}, Total{Now: 6, After: 4.5}},
+		{"of as many pods as were seen", []scan.Item{item("app", false, unknown, 1, 1), item("setup", true, unknown, 2, 2)}, Total{Now: 10, After: 10}},
+	} {
+		for i := range c.items {
+			if !c.items[i].Init {
+				c.items[i].Evidence[recommender.CPU].Running = 5
+			}
+		}
+		r := Report{Items: c.items, Window: week()}
+		if got := r.Totals()[recommender.CPU]; got != c.want {
+			t.Errorf("%s: %+v, want %+v", c.name, got, c.want)
+		}
+		for format, want := range map[string]string{"table": " (init) ", "markdown": " (init) ", "json": `"init": true`, "yaml": "init: true", "csv": ",true\n"} {
+			if got := render(t, format, r, Options{}); !strings.Contains(got, want) {
+				t.Errorf("%s does not tell init containers:\n%s", format, got)
+			}
+		}
+	}
+}
+
+// An init container that nobody saw is not what a gate is for: no pod may have started in the window.
+func TestGateOfInitContainers(t *testing.T) {
+	item := scan.Item{Recommendation: recommender.Recommendation{Container: declared("Deployment", "web", "setup", 1, bounds(1, 1), bounds(mi, mi))}}
+	for init, want := range map[bool]int{false: 2, true: 0} {
+		item.Init = init
+		all := Conditions()
+		noData := all[slices.IndexFunc(all, func(c Condition) bool { return c.Name == WithoutData })]
+		if got := len((Report{Items: []scan.Item{item}, Window: week()}).Judge([]Condition{noData}).Tripped(noData)); got != want {
+			t.Errorf("init %t: %d trips, want %d", init, got, want)
+		}
 	}
 }
 

@@ -90,7 +90,7 @@ func (t table) header() []cell {
 }
 
 func (t table) row(item scan.Item, r recommender.Resource) []cell {
-	row := plain(item.ID.Ref(), item.ID.Container, r.String())
+	row := plain(item.ID.Ref(), containerText(item), r.String())
 	if t.namespaced() {
 		row = append(plain(item.ID.Namespace), row...)
 	}
@@ -105,6 +105,14 @@ func (t table) row(item scan.Item, r recommender.Resource) []cell {
 		row = append(row, cell{text: t.severity(item, r), right: true})
 	}
 	return append(row, codes(item, r))
+}
+
+// containerText is the container's name, behind which an init container says that it is one.
+func containerText(item scan.Item) string {
+	if item.Init {
+		return item.ID.Container + " (init)"
+	}
+	return item.ID.Container
 }
 
 // severity is empty where nothing is worth changing.

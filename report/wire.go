@@ -90,6 +90,7 @@ type wireContainer struct {
 	Kind      string                  `json:"kind"`
 	Workload  string                  `json:"workload"`
 	Container string                  `json:"container"`
+	Init      bool                    `json:"init,omitempty"`     // an init container that is no sidecar
 	Replicas  *int                    `json:"replicas,omitempty"` // absent where the declaration cannot say
 	Runs      int                     `json:"runs,omitempty"`
 	OOMKills  []wireKill              `json:"oomKills,omitempty"`
@@ -279,7 +280,7 @@ func rulesToWire(r Report) (out []wireRule) {
 func itemToWire(item scan.Item, report Report) wireContainer {
 	out := wireContainer{
 		Cluster: item.ID.Cluster, Namespace: item.ID.Namespace, Kind: item.ID.Kind, Workload: item.ID.Workload,
-		Container: item.ID.Container, Runs: item.Runs, Resources: make(map[string]wireResource), Restarts: item.Restarts,
+		Container: item.ID.Container, Init: item.Init, Runs: item.Runs, Resources: make(map[string]wireResource), Restarts: item.Restarts,
 	}
 	if item.Replicas != recommender.UnknownReplicas {
 		out.Replicas = &item.Replicas

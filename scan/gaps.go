@@ -34,6 +34,8 @@ func (s *scanner) gap(ctx context.Context, c recommender.Container, r recommende
 		return fmt.Sprintf("no usage of namespace %s in the window%s", c.ID.Namespace, s.namespacesInstead(ctx))
 	case len(owned) == 0:
 		return fmt.Sprintf("no pod of %s has usage in the window%s; the namespace has usage of %s", c.ID.Ref(), scaledDown(c), p.workloads())
+	case c.Init && memory == 0:
+		return fmt.Sprintf("no run of this init container was seen in the window: its pods (%s) started before it, or it was over before Prometheus scraped it", firstOf(owned, 3))
 	case !slices.ContainsFunc(owned, func(pod string) bool { return slices.Contains(p.index.Containers[pod], c.ID.Container) }):
 		return fmt.Sprintf("its pods (%s) ran no container %s in the window, but %s", firstOf(owned, 3), c.ID.Container, strings.Join(p.containersOf(owned), ", "))
 	case r == recommender.CPU && memory > 0:

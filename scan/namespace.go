@@ -15,7 +15,7 @@ import (
 // pods is a namespace's pods with usage, sorted out by workload.
 type pods struct {
 	index    promquery.Index
-	declared map[key]bool              // every container that a template declares, init containers too
+	declared map[key]bool              // every container that a template declares
 	owned    map[workload.Ref][]string // sorted names
 	match    map[string]workload.Match
 	counts   Ownership
@@ -92,9 +92,6 @@ func (p *pods) declare(w workload.Workload) {
 	for _, c := range w.Containers {
 		p.declared[key{w.Ref, c.ID.Container}] = true
 	}
-	for _, name := range w.Init {
-		p.declared[key{w.Ref, name}] = true
-	}
 }
 
 // warnings names the pods whose names fit several workloads: leaving them out silently would be a guess.
@@ -153,25 +150,29 @@ func (s *scanner) batches(n *namespaceScan, p *pods) []batch {
 // selection is the batch as the source is asked for it: without naming pods where most of the namespace's
 // are wanted anyway, since every name makes the query longer and saves the server nothing. A namespace too
 // big for one request is always asked for by names, which can be split.
-func (b batch) selection(namespace string, p *pods, w recommender.Window, runs map[workload.Ref]bool) promquery.Batch {
-	sel := promquery.Batch{Namespace: namespace, Pods: b.pods, Runs: make(map[string]bool)}
+func (b batch) selection(namespace string, p *pods, w recommender.Window, runs map[key]bool) promquery.Batch {
+	sel := promquery.Batch{Namespace: namespace, Pods: b.pods, Runs: make(map[promquery.Container]bool)}
 	if 2*len(b.pods) >= len(p.index.Containers) && promquery.Unnamed(p.containers(), w) {
 		sel.Pods = nil
 		sel.Containers = p.containers()
 	}
 	for _, pod := range b.pods {
-		if runs[p.match[pod].Ref] {
-			sel.Runs[pod] = true
+		for _, name := range p.index.Containers[pod] {
+			if runs[key{p.match[pod].Ref, name}] {
+				sel.Runs[promquery.Container{Pod: pod, Name: name}] = true
+			}
 		}
 	}
 	return sel
 }
 
-// runs says which of the batch's workloads run to completion.
-func (b batch) runs() map[workload.Ref]bool {
-	runs := make(map[workload.Ref]bool)
+// runs says which of the batch's containers run to completion.
+func (b batch) runs() map[key]bool {
+	runs := make(map[key]bool)
 	for _, c := range b.containers {
-		runs[ref(c.ID)] = c.RunsToCompletion()
+		if c.RunsToCompletion() {
+			runs[key{ref(c.ID), c.ID.Container}] = true
+		}
 	}
 	return runs
 }
@@ -201,7 +202,7 @@ func (s *scanner) scanBatch(ctx context.Context, n *namespaceScan, p *pods, b ba
 			continue
 		}
 		own := s.plan.Policies[c.ID]
-		rec := recommender.Recommend(c, histories.history(c.ID), *cmp.Or(own, &s.plan.Policy))
+		rec := recommender.Recommend(c, histories.history(c), *cmp.Or(own, &s.plan.Policy))
 		s.replay(recorded, c, rec.OOMKills)
 		s.explainGaps(ctx, &rec, p)
 		n.items[c.ID] = Item{Recommendation: rec, Policy: own}

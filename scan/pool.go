@@ -1,6 +1,7 @@
 package scan
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"math"
@@ -107,7 +108,7 @@ func (h *pool) addSeries(s promquery.Series) {
 		return
 	}
 	u := &e.usage[s.Resource]
-	e.runs[h.match[s.Pod].Run] = true
+	e.runs[h.run(s.Pod)] = true
 	h.addToPod(e.pod(s.Resource, s.Pod), s)
 	if h.keepsRecent {
 		for i, k := range s.Points {
@@ -171,7 +172,7 @@ func (h *pool) addFacts(f promquery.Facts) {
 	}
 	for c, run := range f.Runs {
 		if e := h.entry(c.Pod, c.Name); e != nil {
-			e.addShortRun(c.Pod, h.match[c.Pod].Run, run, f.Peaks[c])
+			e.addShortRun(c.Pod, h.run(c.Pod), run, f.Peaks[c])
 		}
 	}
 	for c, kills := range f.OOMKills {
@@ -191,6 +192,9 @@ func (h *pool) addFacts(f promquery.Facts) {
 		}
 	}
 }
+
+// run is the run that a pod is part of: a Job's, or else the pod is one, as its init containers have it.
+func (h *pool) run(pod string) string { return cmp.Or(h.match[pod].Run, pod) }
 
 // addShortRun adds a run that the grid cannot show: its memory is its peak, its CPU the mean over the run.
 func (e *entry) addShortRun(pod, name string, run promquery.Run, peak recommender.Peak) {
@@ -212,21 +216,18 @@ func (e *entry) addShortRun(pod, name string, run promquery.Run, peak recommende
 
 // history is what was gathered for the container, ready for Recommend. The zero History is nothing. It can be had
 // once: the pool lets go of the samples, so that no more than one container's are in memory twice.
-func (h *pool) history(id recommender.ID) recommender.History {
-	e := h.entries[key{ref(id), id.Container}]
+func (h *pool) history(c recommender.Container) recommender.History {
+	e := h.entries[key{ref(c.ID), c.ID.Container}]
 	out := recommender.History{OOMKills: e.kills, Throttling: e.throttling, Restarts: e.allRestarts()}
 	slices.SortFunc(out.OOMKills, func(a, b recommender.OOMKill) int {
-		if c := a.At.Compare(b.At); c != 0 {
-			return c
-		}
-		return strings.Compare(a.Pod, b.Pod)
+		return cmp.Or(a.At.Compare(b.At), strings.Compare(a.Pod, b.Pod))
 	})
-	if id.Kind == "Job" || id.Kind == "CronJob" {
+	if c.RunsToCompletion() {
 		out.Runs, out.RunsUnmeasured = len(e.runs), len(e.unmeasured)
 	}
 	for r := range recommender.NumResources {
 		u := e.usage[r]
-		if h.keepsRecent && id.Kind != "Job" && id.Kind != "CronJob" {
+		if h.keepsRecent && !c.RunsToCompletion() {
 			u.Recent = &e.recent[r]
 		}
 		u.Pods = len(e.pods[r])

@@ -313,6 +313,43 @@ func TestRunsOfCronJobs(t *testing.T) {
 	}
 }
 
+// The starts of a Deployment's pods are the runs of its init containers; its other containers have none.
+func TestRunsOfInitContainers(t *testing.T) {
+	src := &fake{facts: promquery.Facts{Runs: make(map[promquery.Container]promquery.Run), Peaks: make(map[promquery.Container]recommender.Peak)}}
+	src.usage = map[string]map[promquery.Container]float64{"shop": make(map[promquery.Container]float64)}
+	for i := range 6 {
+		pod := fmt.Sprintf("web-5d9c7b6f8-%c%[1]c%[1]c%[1]c%[1]c", "bcdfgh"[i])
+		src.usage["shop"][promquery.Container{Pod: pod, Name: "app"}] = 10
+		c := promquery.Container{Pod: pod, Name: "migrate"}
+		src.usage["shop"][c] = 1
+		src.facts.Runs[c] = promquery.Run{CPU: 0.1 * float64(i+1), Measured: true}
+		src.facts.Peaks[c] = recommender.Peak{Value: 100 * mi * float64(i+1), Pod: pod, At: window().Until, Within: time.Hour}
+	}
+	plan := declare("shop/Deployment/web:app,migrate,other")
+	for i := range plan.Containers {
+		c := &plan.Containers[i]
+		c.Init = c.ID.Container != "app"
+		plan.Declared["shop"][0].Containers[i].Init = c.Init
+	}
+	r := mustRun(t, src, plan)
+	got := item(t, r, "web/migrate")
+	if memory := got.Evidence[recommender.Memory]; got.Runs != 6 || memory.Samples != 6 || memory.Peak.Value != 600*mi {
+		t.Errorf("runs %d, memory %+v, want the peaks of six runs", got.Runs, memory)
+	}
+	if limit, ok := got.Advice[recommender.Memory].Bounds.Limit.Amount(); !ok || limit < 600*mi {
+		t.Errorf("limit %v %v, want that of enough runs", limit, ok)
+	}
+	if app := item(t, r, "web/app"); app.Runs != 0 || app.Evidence[recommender.Memory].Samples < 2000 {
+		t.Errorf("app has %d runs and %d samples, want none and a week", app.Runs, app.Evidence[recommender.Memory].Samples)
+	}
+	if len(src.batches[0].Runs) != 6 || !src.batches[0].Runs[promquery.Container{Pod: "web-5d9c7b6f8-bbbbb", Name: "migrate"}] {
+		t.Errorf("asked with runs %v, want those of migrate", src.batches[0].Runs)
+	}
+	if notes := item(t, r, "web/other").Advice[recommender.CPU].Notes; len(notes) != 1 || !strings.HasPrefix(notes[0].Text, "no run of this init container was seen in the window: its pods (web-5d9c7b6f8-bbbbb") {
+		t.Errorf("notes of an init container that nobody saw: %v", notes)
+	}
+}
+
 func TestGapsAreExplained(t *testing.T) {
 	plan := declare("shop/StatefulSet/db:pg,exporter", "shop/Deployment/idle:app", "empty/Deployment/web:app")
 	for i := range plan.Containers {

@@ -21,7 +21,7 @@ func (p Plan) together(items []Item) (retargets []recommender.Retarget) {
 		var templates []recommender.Template
 		for _, w := range p.Declared[namespace] {
 			templates = append(templates, recommender.Template{
-				Containers: w.Containers, Init: w.InitBounds, Surge: w.Surge, PodLevel: w.PodLevel, Advised: advisedOf(w, advised[w.Ref]),
+				Containers: w.Containers, Surge: w.Surge, PodLevel: w.PodLevel, Advised: advisedOf(w, advised[w.Ref]),
 			})
 		}
 		if p.Policy.HPA == recommender.HPARetarget {

@@ -3,6 +3,7 @@ package workload
 import (
 	"cmp"
 	"maps"
+	"slices"
 	"strconv"
 
 	appsv1 "k8s.io/api/apps/v1"
@@ -59,20 +60,15 @@ func declare(kind string, meta metav1.ObjectMeta, spec corev1.PodSpec, replicas 
 	w.APIVersion = apiVersion(kind)
 	w.controller = metav1.GetControllerOf(&meta)
 	pod := podBounds(spec)
-	for _, c := range sized(spec) {
+	for i, c := range slices.Concat(spec.Containers, spec.InitContainers) {
 		w.Containers = append(w.Containers, recommender.Container{
 			ID:       recommender.ID{Namespace: meta.Namespace, Kind: kind, Workload: meta.Name, Container: c.Name},
 			Spec:     bounds(c.Resources),
 			Replicas: replicas,
 			Heap:     heapOf(c),
 			Pod:      pod,
+			Init:     i >= len(spec.Containers) && !sidecar(c),
 		})
-	}
-	for _, c := range spec.InitContainers {
-		if !sidecar(c) {
-			w.Init = append(w.Init, c.Name)
-			w.InitBounds = append(w.InitBounds, bounds(c.Resources))
-		}
 	}
 	return w
 }
@@ -91,18 +87,6 @@ func podBounds(spec corev1.PodSpec) (b [recommender.NumResources]recommender.Bou
 		}
 	}
 	return b
-}
-
-// sized is the containers that run as long as the pod does: the regular ones, then native sidecars. Plain
-// init containers are over when these start.
-func sized(spec corev1.PodSpec) []corev1.Container {
-	all := append([]corev1.Container(nil), spec.Containers...)
-	for _, c := range spec.InitContainers {
-		if sidecar(c) {
-			all = append(all, c)
-		}
-	}
-	return all
 }
 
 // sidecar says whether an init container is a native sidecar.

@@ -249,8 +249,8 @@ func TestTemplateOfPods(t *testing.T) {
 		if w.Surge != tt.want {
 			t.Errorf("%s replicas, %s: surge %d, want %d", tt.replicas, tt.strategy, w.Surge, tt.want)
 		}
-		if len(w.InitBounds) != 1 || w.InitBounds[0][recommender.CPU].Request != recommender.Set(2) || w.PodLevel {
-			t.Errorf("init containers %v, the pod's own resources %t", w.InitBounds, w.PodLevel)
+		if c := w.Containers[1]; len(w.Containers) != 2 || !c.Init || c.Spec[recommender.CPU].Request != recommender.Set(2) || w.Containers[0].Init || w.PodLevel {
+			t.Errorf("containers %v, the pod's own resources %t", w.Containers, w.PodLevel)
 		}
 	}
 	text := "apiVersion: v1\nkind: Pod\nmetadata: {name: web}\nspec: {resources: {requests: {cpu: 1}}, containers: [{name: app}]}\n"

@@ -62,7 +62,7 @@ func (w *Workload) inject(pod podSeen, former []string) {
 	if len(w.Containers) == 0 {
 		return
 	}
-	declared := slices.Concat(containerNames(*w), w.Init, former)
+	declared := slices.Concat(containerNames(*w), former)
 	w.Containers = slices.Clone(w.Containers)
 	like := w.Containers[0]
 	for _, c := range pod.containers {
@@ -74,10 +74,5 @@ func (w *Workload) inject(pod podSeen, former []string) {
 		c.ID.Container, c.Replicas, c.Owner, c.Pod = name, like.Replicas, like.Owner, like.Pod
 		c.Injected, c.SizedBy = true, injectors()[name].by
 		w.Containers = append(w.Containers, c)
-	}
-	for i, name := range pod.init {
-		if !slices.Contains(declared, name) {
-			w.Init, w.InitBounds = append(slices.Clone(w.Init), name), append(slices.Clone(w.InitBounds), pod.initBounds[i])
-		}
 	}
 }

@@ -286,6 +286,9 @@ func places(inv *workload.Inventory) string {
 	for _, w := range inv.Workloads {
 		for i, c := range w.Containers {
 			fmt.Fprintf(&b, "%s x%d", c.ID, c.Replicas)
+			if c.Init {
+				b.WriteString(" init")
+			}
 			if i < len(w.Slots) {
 				fmt.Fprintf(&b, " in %s", w.APIVersion)
 			}
@@ -320,6 +323,7 @@ shop/deployment/old/app x1 in apps/v1
 		web = `shop/rollout/web/app x6 in argoproj.io/v1alpha1
 shop/rollout/web/tail x6 in argoproj.io/v1alpha1
 shop/rollout/web/istio-proxy x6 injected by sidecar.istio.io/proxyCPU
+shop/rollout/web/istio-init x6 init injected by 
 `
 	)
 	for _, tt := range []struct {

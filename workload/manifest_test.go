@@ -21,7 +21,11 @@ func lines(inv *workload.Inventory) string {
 	for _, w := range inv.Workloads {
 		for _, c := range w.Containers {
 			cpu, mem := c.Spec[recommender.CPU], c.Spec[recommender.Memory]
-			fmt.Fprintf(&b, "%s x%d cpu %s/%s memory %s/%s\n", c.ID, c.Replicas, cpu.Request, cpu.Limit, mem.Request, mem.Limit)
+			init := ""
+			if c.Init {
+				init = " init"
+			}
+			fmt.Fprintf(&b, "%s x%d%s cpu %s/%s memory %s/%s\n", c.ID, c.Replicas, init, cpu.Request, cpu.Limit, mem.Request, mem.Limit)
 		}
 	}
 	return b.String()
@@ -46,6 +50,7 @@ kube-system/daemonset/agent/agent x-1 cpu 0.1/unset memory 1e+06/unset
 prod/deployment/eu-web/app x4 cpu unset/unset memory 1.34217728e+08/unset
 shop/deployment/api/app x3 cpu 0.35/1.5 memory 1.073741824e+09/2e+09
 shop/deployment/api/log x3 cpu unset/unset memory unset/unset
+shop/deployment/api/migrate x3 init cpu 2/unset memory unset/unset
 shop/deployment/api/proxy x3 cpu unset/unset memory unset/6.7108864e+07
 `
 	if diff := cmp.Diff(want, lines(inv)); diff != "" {

@@ -269,15 +269,11 @@ func (m *metricsReader) workload(ref Ref) Workload {
 	}
 	newest := pods[0]
 	w.Priority = newest.priority
-	for _, name := range slices.Sorted(maps.Keys(newest.containers)) {
+	for _, name := range newest.names() {
 		c := newest.containers[name]
-		if c.init && !c.sidecar {
-			w.Init, w.InitBounds = append(w.Init, name), append(w.InitBounds, c.spec)
-			continue
-		}
 		out := recommender.Container{
 			ID:   recommender.ID{Namespace: ref.Namespace, Kind: ref.Kind, Workload: ref.Name, Container: name},
-			Spec: c.spec, Replicas: replicas,
+			Spec: c.spec, Replicas: replicas, Init: c.init && !c.sidecar,
 		}
 		for r := range recommender.NumResources {
 			out.Admitted[r] = m.changed(ref, pods, name, r)
@@ -285,6 +281,19 @@ func (m *metricsReader) workload(ref Ref) Workload {
 		w.Containers = append(w.Containers, out)
 	}
 	return w
+}
+
+// names are those of the pod's containers, init containers last.
+func (p *seenPod) names() (names []string) {
+	var inits []string
+	for _, name := range slices.Sorted(maps.Keys(p.containers)) {
+		if p.containers[name].init {
+			inits = append(inits, name)
+		} else {
+			names = append(names, name)
+		}
+	}
+	return append(names, inits...)
 }
 
 // ended is 1 for a pod that is over.

@@ -68,6 +68,9 @@ func list(inv *workload.Inventory) (lines []string) {
 	for _, w := range inv.Workloads {
 		for _, c := range w.Containers {
 			line := fmt.Sprintf("%s/%s x%d cpu %s/%s", c.ID.Ref(), c.ID.Container, c.Replicas, c.Spec[recommender.CPU].Request, c.Spec[recommender.CPU].Limit)
+			if c.Init {
+				line += " init"
+			}
 			if why := c.Admitted[recommender.CPU]; why != "" {
 				line += ": " + why
 			}
@@ -125,7 +128,7 @@ func TestFromMetrics(t *testing.T) {
 		{
 			"init containers and sidecars", pod("db-0", "StatefulSet/db", "pg", 10, "1", "") + "kube_pod_init_container_info{pod=\"db-0\",container=\"migrate\"} 1\n" +
 				`kube_pod_init_container_info{pod="db-0",container="proxy",restart_policy="Always"} 1`,
-			[]string{"statefulset/db/pg x1 cpu 1/unset", "statefulset/db/proxy x1 cpu unset/unset"},
+			[]string{"statefulset/db/pg x1 cpu 1/unset", "statefulset/db/migrate x1 cpu unset/unset init", "statefulset/db/proxy x1 cpu unset/unset"},
 			"",
 		},
 		{"nobody's pod", "kube_pod_owner{pod=\"shell\",owner_kind=\"<none>\",owner_name=\"<none>\",owner_is_controller=\"<none>\"} 1\n" + `kube_pod_container_info{pod="shell",container="sh"} 1`, []string{"pod/shell/sh x1 cpu unset/unset"}, ""},

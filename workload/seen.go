@@ -32,9 +32,7 @@ type replicaSet struct {
 type podSeen struct {
 	created    time.Time
 	name       string
-	containers []recommender.Container // that run as long as the pod does, without their workload
-	init       []string
-	initBounds [][recommender.NumResources]recommender.Bounds
+	containers []recommender.Container // without their workload
 }
 
 // podGroup is pods that one object made itself.
@@ -54,7 +52,7 @@ func (s *sightings) take(obj runtime.Object, w Workload) {
 	controller := Ref{w.Namespace, w.controller.Kind, w.controller.Name}
 	switch o := obj.(type) {
 	case *appsv1.ReplicaSet:
-		s.sets[w.Ref] = replicaSet{controller, append(containerNames(w), w.Init...)}
+		s.sets[w.Ref] = replicaSet{controller, containerNames(w)}
 		if !isKind(w.controller.APIVersion, w.controller.Kind) {
 			s.group(controller, o.ObjectMeta, w)
 		}
@@ -80,7 +78,7 @@ func (s *sightings) pod(controller Ref, o *corev1.Pod, w Workload) {
 	}
 	created := o.CreationTimestamp.Time
 	if before, ok := s.newest[controller]; !ok || later(created, o.Name, before.created, before.name) {
-		s.newest[controller] = podSeen{created, o.Name, w.Containers, w.Init, w.InitBounds}
+		s.newest[controller] = podSeen{created, o.Name, w.Containers}
 	}
 	lasting := o.Spec.RestartPolicy == corev1.RestartPolicyAlways || o.Spec.RestartPolicy == ""
 	if isKind(w.controller.APIVersion, w.controller.Kind) || !lasting || running(o.Status) == 0 {

@@ -51,16 +51,14 @@ func containerLists() []string { return []string{"containers", "initContainers"}
 
 func listPath(kind, list string) []string { return append(slices.Clone(podSpecPath(kind)), list) }
 
-// slotsOf are the slots of the containers that are sized, in their order. Quantities are as Kubernetes writes
+// slotsOf are the slots of the containers, in their order. Quantities are as Kubernetes writes
 // them: what a manifest wrote is known to whoever has its text.
 func slotsOf(kind string, spec corev1.PodSpec) (slots []Slot) {
 	for i, c := range spec.Containers {
 		slots = append(slots, Slot{listPath(kind, "containers"), i, names(spec.Containers[:i]), resourcesOf(c.Resources)})
 	}
 	for i, c := range spec.InitContainers {
-		if sidecar(c) {
-			slots = append(slots, Slot{listPath(kind, "initContainers"), i, names(spec.InitContainers[:i]), resourcesOf(c.Resources)})
-		}
+		slots = append(slots, Slot{listPath(kind, "initContainers"), i, names(spec.InitContainers[:i]), resourcesOf(c.Resources)})
 	}
 	return slots
 }

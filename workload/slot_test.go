@@ -42,6 +42,7 @@ spec:
 		},
 		"pod/lone": {
 			{List: []string{"spec", "containers"}, Resources: map[string]any{}},
+			{List: []string{"spec", "initContainers"}, Resources: map[string]any(nil)},
 			{List: []string{"spec", "initContainers"}, Index: 1, Before: []string{"first"}, Resources: map[string]any{
 				"requests": map[string]any{"memory": int64(1000000000)}, "claims": []any{map[string]any{"name": "nic"}},
 			}},
@@ -55,7 +56,7 @@ spec:
 			t.Errorf("%s: %s, unqualified %v", w, w.APIVersion, w.Unqualified)
 		}
 	}
-	if got := want["pod/lone"][1].Pointer(); got != "/spec/initContainers/1" {
+	if got := want["pod/lone"][2].Pointer(); got != "/spec/initContainers/1" {
 		t.Errorf("Pointer = %q", got)
 	}
 }
@@ -73,6 +74,7 @@ func TestSlotsOfLiveObjects(t *testing.T) {
 	w, ok := declared(pod, true)
 	want := []Slot{
 		{List: []string{"spec", "containers"}},
+		{List: []string{"spec", "initContainers"}},
 		{List: []string{"spec", "initContainers"}, Index: 1, Before: []string{"first"}, Resources: map[string]any{
 			"requests": map[string]any{"cpu": "500m"}, "claims": []any{map[string]any{"name": "nic", "request": "one"}},
 		}},

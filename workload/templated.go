@@ -176,7 +176,7 @@ func (inv *Inventory) join() {
 // joined is the workload with the containers of another. Live says that the other's replicas are those that are there: in
 // a manifest, which leaves them to the Rollout, they are not.
 func (w Workload) joined(of Workload, live bool) Workload {
-	w.Containers, w.Slots, w.Init, w.InitBounds = slices.Clone(of.Containers), of.Slots, of.Init, of.InitBounds
+	w.Containers, w.Slots = slices.Clone(of.Containers), of.Slots
 	w.Priority, w.PodLevel, w.APIVersion, w.Unqualified = of.Priority, of.PodLevel, of.APIVersion, of.Unqualified
 	w.Template, w.Parts, w.refers = of.Ref, append(w.Parts, of.Ref), nil
 	for i := range w.Containers {

@@ -30,12 +30,9 @@ func (r Ref) String() string { return strings.ToLower(r.Kind) + "/" + r.Name }
 type Workload struct {
 	Ref
 	Labels     map[string]string       // its own, not its pods'
-	Containers []recommender.Container // in the order of the pod template, native sidecars last
-	Init       []string                // names of the init containers that are no sidecars, which are not sized
-
-	InitBounds [][recommender.NumResources]recommender.Bounds // what these declare, in their order
-	Surge      int                                            // pods that a rollout adds for a while
-	PodLevel   bool                                           // spec.resources sizes the pods as a whole
+	Containers []recommender.Container // in the order of the pod template, init containers last and among them native sidecars
+	Surge      int                     // pods that a rollout adds for a while
+	PodLevel   bool                    // spec.resources sizes the pods as a whole
 
 	APIVersion  string // of its object: apps/v1
 	Slots       []Slot // where the Containers stand in it, in their order; none for those that it does not declare

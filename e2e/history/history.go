@@ -57,6 +57,8 @@ type Container struct {
 	OOMKilled                  bool    // its restarts came from reaching the memory limit
 	Throttled                  float64 // share of its CPU periods; those with a CPU limit have them
 	SecondSeries               bool    // a second kubelet job scrapes it too
+
+	InitFor time.Duration // an init container, which is over so long after its pod began; 0 is none
 }
 
 // Unrecorded is the history of which kube-state-metrics has missed some pods, and the ReplicaSets and Jobs that owned

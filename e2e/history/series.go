@@ -3,6 +3,7 @@ package history
 import (
 	"cmp"
 	"math"
+	"slices"
 	"strconv"
 	"time"
 
@@ -61,10 +62,11 @@ func (h History) usage(p Pod, visit func(Series) error) error {
 	times := kubeletScrapes(p.Node, later(p.From, h.From), earlier(p.Until, h.Until))
 	sum := newTwin(len(times))
 	for _, c := range p.Containers {
-		cpu, memory := samples(p, c, times)
+		own := times[:lasted(p, c, times)]
+		cpu, memory := samples(p, c, own)
 		sum.add(cpu, memory)
-		for attempt, run := range runs(c, times) {
-			for _, s := range containerSeries(p, c, attempt, times[run.lo:run.hi], cpu[run.lo:run.hi], memory[run.lo:run.hi]) {
+		for attempt, run := range runs(c, own) {
+			for _, s := range containerSeries(p, c, attempt, own[run.lo:run.hi], cpu[run.lo:run.hi], memory[run.lo:run.hi]) {
 				if err := visit(s); err != nil {
 					return err
 				}
@@ -77,6 +79,15 @@ func (h History) usage(p Pod, visit func(Series) error) error {
 		}
 	}
 	return nil
+}
+
+// lasted is how many of its pod's times a container was there.
+func lasted(p Pod, c Container, times []int64) int {
+	if c.InitFor == 0 {
+		return len(times)
+	}
+	n, _ := slices.BinarySearch(times, p.From.Add(c.InitFor).UnixMilli())
+	return n
 }
 
 // samples are a container's usage at some times: cumulative cores, and bytes.
@@ -165,6 +176,9 @@ func (t twin) add(cpu, memory []float64) {
 		t.cpu[i] += cpu[i]
 		t.memory[i] += memory[i]
 	}
+	for i := len(cpu); i < len(t.cpu) && len(cpu) > 0; i++ {
+		t.cpu[i] += cpu[len(cpu)-1] // of one that is over
+	}
 }
 
 func (t twin) series(p Pod, times []int64) []Series {
@@ -199,22 +213,26 @@ func (h History) state(p Pod, visit func(Series) error) error {
 
 // specs makes what kube-state-metrics shows of a container.
 func (h History) specs(p Pod, c Container, name map[string]string) []Series {
-	out := []Series{h.constant(1, p.From, p.Until, "kube_pod_container_info", with(name, map[string]string{"image": c.Image}))}
+	kind := "kube_pod_container_"
+	if c.InitFor > 0 {
+		kind = "kube_pod_init_container_"
+	}
+	out := []Series{h.constant(1, p.From, p.Until, kind+"info", with(name, map[string]string{"image": c.Image}))}
 	for _, s := range []struct {
 		metric, resource, unit string
 		amount                 float64
 	}{
-		{"kube_pod_container_resource_requests", "cpu", "core", c.CPURequest},
-		{"kube_pod_container_resource_limits", "cpu", "core", c.CPULimit},
-		{"kube_pod_container_resource_requests", "memory", "byte", c.MemoryRequest},
-		{"kube_pod_container_resource_limits", "memory", "byte", c.MemoryLimit},
+		{"resource_requests", "cpu", "core", c.CPURequest},
+		{"resource_limits", "cpu", "core", c.CPULimit},
+		{"resource_requests", "memory", "byte", c.MemoryRequest},
+		{"resource_limits", "memory", "byte", c.MemoryLimit},
 	} {
 		if s.amount > 0 {
 			more := map[string]string{"node": p.Node, "resource": s.resource, "unit": s.unit}
-			out = append(out, h.constant(s.amount, p.From, p.Until, s.metric, with(name, more)))
+			out = append(out, h.constant(s.amount, p.From, p.Until, kind+s.metric, with(name, more)))
 		}
 	}
-	restarts := h.constant(0, p.From, p.Until, "kube_pod_container_status_restarts_total", name)
+	restarts := h.constant(0, p.From, p.Until, kind+"status_restarts_total", name)
 	for i, t := range restarts.Times {
 		if !value.IsStaleNaN(restarts.Values[i]) {
 			restarts.Values[i] = restartsAt(c, t)
@@ -223,7 +241,7 @@ func (h History) specs(p Pod, c Container, name map[string]string) []Series {
 	out = append(out, restarts)
 	if c.OOMKilled && len(c.Restarts) > 0 {
 		reason := with(name, map[string]string{"reason": "OOMKilled"})
-		out = append(out, h.constant(1, c.Restarts[0], p.Until, "kube_pod_container_status_last_terminated_reason", reason))
+		out = append(out, h.constant(1, c.Restarts[0], p.Until, kind+"status_last_terminated_reason", reason))
 	}
 	return out
 }

@@ -195,6 +195,9 @@ func kindsUsage() map[string]use {
 	}
 }
 
+// KindsInitRuns is how many of the pods that are gone had web's init container.
+const KindsInitRuns = 6
+
 // KindsPast is eight days of that namespace up to until, with a ReplicaSet of web's that is gone.
 func KindsPast(ctx context.Context, c *cluster.Cluster, until time.Time) (history.History, error) {
 	h := history.History{From: until.Add(-8 * day), Until: until.Add(2 * time.Minute)}
@@ -219,6 +222,20 @@ func KindsPast(ctx context.Context, c *cluster.Cluster, until time.Time) (histor
 	}
 	gone := until.Add(-3 * day)
 	h.ReplicaSets = append(h.ReplicaSets, history.Owned{Namespace: KindsNamespace, Name: "web-5f6d8c7b94", Owner: history.Owner{Kind: "Rollout", Name: "web"}, From: h.From, Until: gone})
+	for i := range KindsInitRuns {
+		from := gone.Add(time.Duration(i-KindsInitRuns) * 6 * time.Hour)
+		h.Pods = append(h.Pods, history.Pod{
+			Namespace: KindsNamespace, Name: fmt.Sprintf("web-5f6d8c7b94-in%cts", "bcdfgh"[i]), UID: fmt.Sprintf("init-%d", i), Node: "node-1",
+			Owner: history.Owner{Kind: "ReplicaSet", Name: "web-5f6d8c7b94"}, From: from, Until: from.Add(6 * time.Hour),
+			Containers: []history.Container{
+				{Name: "app", Image: "registry.example/kinds/web:0", Cores: 0.06, Bytes: 180 << 20},
+				{
+					Name: "migrate", Image: "registry.example/kinds/migrate:0", Cores: 0.5, Bytes: 300 << 20, InitFor: 100 * time.Second, MemoryLimit: 400 << 20,
+					Restarts: []time.Time{from.Add(50 * time.Second)}, OOMKilled: i == 0,
+				},
+			},
+		})
+	}
 	h.Pods = append(h.Pods, history.Pod{
 		Namespace: KindsNamespace, Name: "web-5f6d8c7b94-zt4mv", UID: "gone-web", Node: "node-1", Owner: history.Owner{Kind: "ReplicaSet", Name: "web-5f6d8c7b94"},
 		From: h.From, Until: gone, Containers: []history.Container{{Name: "app", Image: "registry.example/kinds/web:0", Cores: 0.3, Bytes: 500 << 20}},
