@@ -290,6 +290,10 @@ func TestValues(t *testing.T) {
 		"spec.template.spec.priorityClassName":             "low",
 		"spec.template.spec.imagePullSecrets":              []any{object{"name": "pull"}},
 		"spec.template.metadata.annotations":               object{"a": "b"},
+		// Neither the chart's version nor what else changes without the pod.
+		"spec.template.metadata.labels": object{
+			"app.kubernetes.io/name": "rightsize", "app.kubernetes.io/component": "serve", "app.kubernetes.io/part-of": "rightsize", "app.kubernetes.io/instance": "rightsize",
+		},
 	} {
 		got, _, err := unstructured.NestedFieldNoCopy(d, strings.Split(path, ".")...)
 		if diff := cmp.Diff(want, number(got)); diff != "" || err != nil {

@@ -18,9 +18,14 @@ app.kubernetes.io/component: {{ .component }}
 app.kubernetes.io/instance: {{ .context.Release.Name }}
 {{- end -}}
 
-{{- define "rightsize.labels" -}}
+{{/* Of pods: nothing that changes with the chart's version alone, which would start them anew. */}}
+{{- define "rightsize.podLabels" -}}
 {{ include "rightsize.selector" . }}
 app.kubernetes.io/part-of: rightsize
+{{- end -}}
+
+{{- define "rightsize.labels" -}}
+{{ include "rightsize.podLabels" . }}
 app.kubernetes.io/version: {{ .context.Chart.AppVersion | quote }}
 app.kubernetes.io/managed-by: {{ .context.Release.Service }}
 helm.sh/chart: {{ printf "%s-%s" .context.Chart.Name .context.Chart.Version | replace "+" "_" }}
