@@ -421,3 +421,24 @@ func TestPackagedChart(t *testing.T) {
 		t.Errorf("the archive renders otherwise (%v) (-folder +archive):\n%s", err, diff)
 	}
 }
+
+// The values that docs/deploy.md shows make what it says: the overlay with all that monitoring wants.
+func TestDocumentedValues(t *testing.T) {
+	doc, err := os.ReadFile("../../docs/deploy.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, example, found := strings.Cut(string(doc), "with `values.yaml` for instance\n\n```yaml\n")
+	example, _, closed := strings.Cut(example, "```")
+	if !found || !closed {
+		t.Fatal("docs/deploy.md shows no values")
+	}
+	values, err := common.ReadValues([]byte(example))
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := chartObjects(t, "rightsize", "rightsize", withAPIServer(equivalent()["serve-monitoring"]))
+	if diff := cmp.Diff(want, chartObjects(t, "rightsize", "rightsize", values)); diff != "" {
+		t.Errorf("the values of docs/deploy.md differ from the overlay (-overlay +document):\n%s", diff)
+	}
+}
