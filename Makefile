@@ -37,8 +37,9 @@ demo: build ## generate a week of a small shop and print its report
 pictures: build ## take the pictures of the documents from the demo, with Chromium
 	@$(GO) run ./testdata/demo --out $(DEMO)
 	$(BUILD)/rightsize $(DEMO_FLAGS) -o html >$(BUILD)/report.html
-	script -qec '$(BUILD)/rightsize $(DEMO_FLAGS) 2>/dev/null' /dev/null >$(BUILD)/terminal.txt
-	$(GO) run -C browser ./pictures -page $(abspath $(BUILD))/report.html -terminal $(abspath $(BUILD))/terminal.txt -dir $(abspath docs/pictures)
+	script -qec 'stty cols 140; $(BUILD)/rightsize $(DEMO_FLAGS) 2>/dev/null' /dev/null >$(BUILD)/terminal.txt
+	script -qec 'stty cols 120; $(BUILD)/rightsize explain deployment/api $(DEMO_FLAGS) 2>/dev/null' /dev/null >$(BUILD)/explain.txt
+	$(GO) run -C browser ./pictures -page $(abspath $(BUILD))/report.html -dir $(abspath docs/pictures) $(abspath $(BUILD))/terminal.txt $(abspath $(BUILD))/explain.txt
 
 .PHONY: browser
 browser: ## look at the report's page in a real browser (Debian's chromium)

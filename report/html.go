@@ -298,7 +298,7 @@ func (t table) mentions(rows []pageRow) (dangers, savings []pageMention) {
 		share := 0.0
 		for _, r := range t.View.Resources() {
 			if more := t.RequestedMore(item, r); more < 0 && WorthOf(item, r, t.Least).Request {
-				texts = append(texts, fmt.Sprintf("%s of %s", r.Approximate(-more), r))
+				texts = append(texts, fmt.Sprintf("%s %s", r, r.Approximate(-more)))
 				share -= more / totals[r].Now
 			}
 		}

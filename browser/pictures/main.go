@@ -1,6 +1,6 @@
 // Pictures takes those of the documents: of a report's page, light and dark, and of what a terminal got.
 //
-//	go run ./pictures -page report.html -terminal terminal.txt -dir ../docs/pictures
+//	go run ./pictures -page report.html -dir ../docs/pictures terminal.txt explain.txt
 package main
 
 import (
@@ -24,18 +24,28 @@ import (
 func main() {
 	log.SetFlags(0)
 	page := flag.String("page", "", "the report as html")
-	terminal := flag.String("terminal", "", "what a terminal got of the report, with its colours")
 	dir := flag.String("dir", "", "where the pictures go")
-	flag.Parse()
-	if *page == "" || *terminal == "" || *dir == "" {
-		log.Fatal("pictures: give -page, -terminal and -dir")
+	flag.Usage = func() {
+		fmt.Fprintln(flag.CommandLine.Output(), "pictures -page FILE -dir DIR [FILE.txt, what a terminal got, with its colours]...")
+		flag.PrintDefaults()
 	}
-	if err := take(*page, *terminal, *dir); err != nil {
+	flag.Parse()
+	if *page == "" || *dir == "" {
+		log.Fatal("pictures: give -page and -dir")
+	}
+	if err := take(*page, *dir, flag.Args()); err != nil {
 		log.Fatalf("pictures: %v", err)
 	}
 }
 
-func take(page, terminal, dir string) error {
+// picture is what one is taken of.
+type picture struct {
+	name, scheme, of string
+	click            string // what is clicked first
+	height           int64  // of the window; 0 for the height and width of what is clicked
+}
+
+func take(page, dir string, terminals []string) error {
 	options, err := browser.Options()
 	if err != nil {
 		return err
@@ -45,76 +55,83 @@ func take(page, terminal, dir string) error {
 	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
 	defer stop()
 	ctx, _ = chromedp.NewContext(ctx)
-	text, err := os.ReadFile(terminal)
+	screens, err := os.MkdirTemp("", "pictures-")
 	if err != nil {
 		return err
 	}
-	screen, err := os.CreateTemp("", "terminal-*.html")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(screen.Name()) }()
-	if _, err := screen.WriteString(screenOf(string(text))); err != nil {
-		return err
-	}
-	if err := screen.Close(); err != nil {
-		return err
-	}
+	defer func() { _ = os.RemoveAll(screens) }()
 	// The report's first container in danger is opened.
-	for _, p := range []struct {
-		name, scheme, of, open string
-		height                 int64
-	}{
+	pictures := []picture{
 		{"report.png", "light", page, "#c0 .toggle", 1130},
 		{"report-dark.png", "dark", page, "#c0 .toggle", 1130},
-		{"terminal.png", "dark", screen.Name(), "pre", 0},
-	} {
-		picture, err := shoot(ctx, p.of, p.scheme, p.open, p.height)
+	}
+	for _, terminal := range terminals {
+		p, err := pictureOf(terminal, screens)
+		if err != nil {
+			return err
+		}
+		pictures = append(pictures, p)
+	}
+	for _, p := range pictures {
+		taken, err := p.shoot(ctx)
 		if err != nil {
 			return fmt.Errorf("taking %s: %w", p.name, err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, p.name), picture, 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, p.name), taken, 0o644); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// shoot takes a picture of a page on which something was clicked: as high as given, or of that very thing.
-func shoot(ctx context.Context, file, scheme, click string, height int64) ([]byte, error) {
-	path, err := filepath.Abs(file)
+// pictureOf is one of what a terminal got, with a page of it in the folder screens.
+func pictureOf(terminal, screens string) (picture, error) {
+	text, err := os.ReadFile(terminal)
+	if err != nil {
+		return picture{}, err
+	}
+	name := strings.TrimSuffix(filepath.Base(terminal), ".txt")
+	page := filepath.Join(screens, name+".html")
+	return picture{name + ".png", "dark", page, "pre", 0}, os.WriteFile(page, []byte(screenOf(string(text))), 0o600)
+}
+
+// shoot takes the picture, as PNG.
+func (p picture) shoot(ctx context.Context) ([]byte, error) {
+	path, err := filepath.Abs(p.of)
 	if err != nil {
 		return nil, err
 	}
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
-		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}},
+		Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: p.scheme}},
 	}); err != nil {
 		return nil, err
 	}
-	steps := []chromedp.Action[chromedp.Void]{chromedp.EmulateViewport(1280, max(height, 900)), chromedp.Navigate("file://" + path)}
-	if height == 0 {
+	steps := []chromedp.Action[chromedp.Void]{chromedp.EmulateViewport(1280, max(p.height, 900)), chromedp.Navigate("file://" + path)}
+	if p.height == 0 {
 		if err := chromedp.Do(ctx, steps...); err != nil {
 			return nil, err
 		}
-		return chromedp.Run(ctx, chromedp.Screenshot(chromedp.CSS(click)))
+		return chromedp.Run(ctx, chromedp.Screenshot(chromedp.CSS(p.click)))
 	}
-	if err := chromedp.Do(ctx, append(steps, chromedp.Click(chromedp.CSS(click)), chromedp.Blur(chromedp.CSS(click)),
+	if err := chromedp.Do(ctx, append(steps, chromedp.Click(chromedp.CSS(p.click)), chromedp.Blur(chromedp.CSS(p.click)),
 		chromedp.Evaluate[chromedp.Void]("scrollTo(0, 0)"))...); err != nil {
 		return nil, err
 	}
 	return chromedp.Run(ctx, chromedp.CaptureScreenshot())
 }
 
-// screenOf is a page that looks as a terminal does. The colours are those that the table uses.
+// screenOf is a page that looks as a terminal does. The styles are those that the tool uses.
 func screenOf(text string) string {
-	colors := map[string]string{"31": "#ff7b72", "32": "#56d364", "33": "#e3b341"}
+	styles := map[string]string{
+		"1": "font-weight:bold", "2": "color:#8b949e", "31": "color:#ff7b72", "32": "color:#56d364", "33": "color:#e3b341", "36": "color:#79c0ff",
+	}
 	body := html.EscapeString(strings.ReplaceAll(text, "\r", ""))
 	body = regexp.MustCompile(`\x1b\[(\d+)m`).ReplaceAllStringFunc(body, func(code string) string {
-		if color, ok := colors[strings.Trim(code, "\x1b[m")]; ok {
-			return `<span style="color:` + color + `">`
+		if style, ok := styles[strings.Trim(code, "\x1b[m")]; ok {
+			return `<span style="` + style + `">`
 		}
 		return "</span>"
 	})
 	return `<!doctype html><meta charset="utf-8"><style>body{margin:0;background:#0d1117}` +
-		`pre{margin:0;padding:16px;width:140ch;box-sizing:content-box;white-space:pre-wrap;background:#0d1117;color:#e6edf3;font:13px/1.45 monospace}</style><pre>` + strings.TrimSpace(body) + "</pre>\n"
+		`pre{margin:0;padding:16px;width:140ch;box-sizing:content-box;white-space:pre-wrap;background:#0d1117;color:#e6edf3;font:13px/1.3 monospace}</style><pre>` + strings.TrimSpace(body) + "</pre>\n"
 }
