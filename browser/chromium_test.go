@@ -70,12 +70,15 @@ func start(t *testing.T) *tab {
 	if err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	ctx, cancel := context.WithTimeout(context.Background(), patience) // the test's ends before Chromium could be closed
 	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
 	b := &tab{t: t}
 	b.ctx, _ = chromedp.NewContext(ctx, chromedp.WithListener(b.hear))
 	t.Cleanup(func() {
 		b.wantQuiet()
+		if err := chromedp.Cancel(b.ctx); err != nil { // killed, Chromium would leave its temporary files
+			t.Errorf("closing Chromium: %v", err)
+		}
 		stop()
 		cancel()
 	})

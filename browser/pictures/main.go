@@ -55,6 +55,7 @@ func take(page, dir string, terminals []string) error {
 	ctx, stop := chromedp.NewExecAllocator(ctx, options...)
 	defer stop()
 	ctx, _ = chromedp.NewContext(ctx)
+	defer func() { _ = chromedp.Cancel(ctx) }() // killed, Chromium would leave its temporary files
 	screens, err := os.MkdirTemp("", "pictures-")
 	if err != nil {
 		return err
