@@ -118,6 +118,9 @@ func (f filter) of(r report.Report) report.Report {
 	r.Retargets = slices.DeleteFunc(slices.Clone(r.Retargets), func(a recommender.Retarget) bool {
 		return !f.has(recommender.ID{Namespace: a.Namespace, Kind: a.Kind, Workload: a.Workload})
 	})
+	if f.narrows() {
+		r.HeldOut = nil // it counts containers of the whole report
+	}
 	r.View.Sort, r.View.Top, r.View.Significant = f.Sort, f.Top, f.Significant
 	if f.Sort == "" && f.Top > 0 {
 		r.View.Sort = report.BySeverity
@@ -126,6 +129,11 @@ func (f filter) of(r report.Report) report.Report {
 		r.View.Hidden[res] = f.Only != "" && f.Only != res.String()
 	}
 	return r
+}
+
+// narrows says that the filter may leave containers out of the totals.
+func (f filter) narrows() bool {
+	return len(f.Namespaces)+len(f.Kinds)+len(f.Workloads)+len(f.Containers) > 0 || f.Search != ""
 }
 
 // has says whether the container is asked for; one without a name stands for those of its workload.

@@ -74,7 +74,9 @@ func newServe(std streams) *cobra.Command {
 	o.setDefaults()
 	logging := o.log.flags()
 	logging.Lookup("log-level").DefValue = logLevelText(slog.LevelInfo) // what a service does is worth a line
-	groups := []flagGroup{s.flags(), o.view.serveFlags(), o.money.flags(), o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), logging, o.kubeFlags()}
+	how := s.flags()
+	o.heldOutFlag(how)
+	groups := []flagGroup{how, o.view.serveFlags(), o.money.flags(), o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), logging, o.kubeFlags()}
 	for _, g := range groups {
 		cmd.Flags().AddFlagSet(g.FlagSet)
 	}

@@ -46,6 +46,7 @@ func TestServe(t *testing.T) {
 	t.Run("secrets", func(t *testing.T) { testServeKeepsSecrets(t, w) })
 	t.Run("one namespace", func(t *testing.T) { testServeOneNamespace(t, w) })
 	t.Run("faults", func(t *testing.T) { testServeFaults(t, w) })
+	t.Run("held out", func(t *testing.T) { testServeHeldOut(t, w) })
 	t.Run("second signal", func(t *testing.T) { testServeSecondSignal(t, w) })
 	plain := buildPlain(t) // the detector of races multiplies what is measured
 	t.Run("load", func(t *testing.T) { testServeLoad(t, w, plain) })
