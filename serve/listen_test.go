@@ -243,6 +243,21 @@ func TestGracePeriod(t *testing.T) {
 	}
 }
 
+// A connection that a browser has opened to spare, and asked nothing by, is nobody's loss.
+func TestGracePeriodOfSpareConnections(t *testing.T) {
+	s := start(t, "http", server(finds(found(t)), func(o *Options) { o.GracePeriod = 50 * time.Millisecond }))
+	eventually(t, "it is ready", func() bool { return status(t, s.url+"/health/ready") == 200 })
+	spare, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = spare.Close() }()
+	eventually(t, "it is accepted", func() bool { return status(t, s.url+"/health/live") == 200 })
+	if err := s.stop(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 // Who listens where somebody else does is told.
 func TestListenFails(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")

@@ -147,6 +147,8 @@ func (s *Server) observed(next http.Handler) http.Handler {
 	traced := otelhttp.NewHandler(next, "request", otelhttp.WithTracerProvider(s.traces.provider), otelhttp.WithPropagators(propagation.TraceContext{}),
 		otelhttp.WithFilter(func(r *http.Request) bool { return !routine(r.URL.Path) }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.underWay.Add(1)
+		defer s.underWay.Add(-1)
 		id, to := idOf(r), &routeName{"none"}
 		w.Header().Set("X-Request-Id", id)
 		ctx := context.WithValue(context.WithValue(r.Context(), requestKey{}, id), routeKey{}, to)
