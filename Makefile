@@ -42,7 +42,7 @@ pictures: build ## take the pictures of the documents from the demo, with Chromi
 	$(GO) run -C browser ./pictures -page $(abspath $(BUILD))/report.html -dir $(abspath docs/pictures) $(abspath $(BUILD))/terminal.txt $(abspath $(BUILD))/explain.txt
 
 .PHONY: browser
-browser: ## look at the report's page in a real browser (Debian's chromium)
+browser: ## look at the report's page and the served pages in a real browser (Debian's chromium)
 	@command -v chromium >/dev/null || { echo "make browser needs Chromium: apt-get install chromium" >&2; exit 1; }
 	$(GO) test -C browser -count=1 -timeout 20m -v ./...
 
