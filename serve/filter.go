@@ -2,6 +2,7 @@ package serve
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -25,6 +26,16 @@ type filter struct {
 // parameters are what a URL may say. Namespaces, kinds, workloads and containers may be repeated.
 func parameters() []string {
 	return []string{"namespace", "kind", "workload", "container", "q", "only", "sort", "top", "changes"}
+}
+
+// filterOf is what a request asks for. What cannot be read is an error: net/url would leave it out, and an answer to a part of
+// the question looks like one to the whole.
+func filterOf(r *http.Request) (filter, error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return filter{}, fmt.Errorf("reading the parameters: %w", err)
+	}
+	return parseFilter(q)
 }
 
 // parseFilter reads the parameters of a URL; empty ones, which forms send, are none. Its error says what is allowed.

@@ -304,6 +304,19 @@ func TestProfiles(t *testing.T) {
 	}
 	s := start(t, "http", server(finds(found(t)), func(o *Options) { o.Pprof = l }))
 	eventually(t, "there are profiles", func() bool { return status(t, "http://"+l.Addr().String()+"/debug/pprof/heap") == 200 })
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+"/debug/pprof/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "evil.example:" + strings.TrimPrefix(l.Addr().String(), "127.0.0.1:")
+	resp, err := client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("profiles by a name of others: %d", resp.StatusCode)
+	}
 	if got := status(t, s.url+"/debug/pprof/"); got != 404 {
 		t.Errorf("profiles next to the report: %d", got)
 	}

@@ -210,7 +210,7 @@ func (s *Server) pageNamespace(w http.ResponseWriter, r *http.Request) {
 const mostRows = 50
 
 func (s *Server) writeOverview(w http.ResponseWriter, r *http.Request, namespace string) {
-	f, err := parseFilter(r.URL.Query())
+	f, err := filterOf(r)
 	if err != nil {
 		s.pageProblem(w, r, problemf(http.StatusBadRequest, "%v", err))
 		return

@@ -48,7 +48,7 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(r.pattern, named(r.pattern, r.handler))
 	}
 	mux.HandleFunc("/", s.nothingThere)
-	inner := http.Handler(http.MaxBytesHandler(gzhttp.GzipHandler(onlyReading(s.crowded(mux))), maxBody))
+	inner := http.Handler(http.MaxBytesHandler(gzhttp.GzipHandler(onlyReading(notRebound(s.local, s.crowded(mux)))), maxBody))
 	return s.observed(strict(inner))
 }
 
@@ -174,7 +174,8 @@ func routine(path string) bool { return path == "/metrics" || strings.HasPrefix(
 func (s *Server) serveMetrics() http.HandlerFunc {
 	h := promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
-		DisableCompression: true, // all answers are compressed in one place
+		MaxRequestsInFlight: mostAtOnce,
+		DisableCompression:  true, // all answers are compressed in one place
 	})
 	return h.ServeHTTP
 }

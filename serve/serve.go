@@ -60,6 +60,7 @@ type Server struct {
 	latest   atomic.Pointer[snapshot] // the last good report; nil before there is one
 	scans    journal
 	stopping atomic.Bool
+	local    string       // the port, where it listens on loopback alone; set before it serves
 	underWay atomic.Int64 // requests that are being answered
 }
 
@@ -84,6 +85,7 @@ func (s *Server) Run(ctx context.Context, l net.Listener) error {
 		defer close(scansDone)
 		s.keepScanning(scanning)
 	}()
+	s.local = localPort(l.Addr())
 	server := s.httpServer()
 	failed := make(chan error, 1)
 	go func() { failed <- s.listen(server, l) }()
@@ -140,6 +142,8 @@ func (s *Server) httpServer() *http.Server {
 		WriteTimeout:      writeTimeout,
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
-		ErrorLog:          slog.NewLogLogger(s.log.Handler(), slog.LevelInfo), // broken handshakes and the like: nobody's fault here
+
+		DisableGeneralOptionsHandler: true,                                               // which would answer OPTIONS * by itself
+		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelInfo), // broken handshakes and the like: nobody's fault here
 	}
 }
