@@ -48,7 +48,7 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(r.pattern, named(r.pattern, r.handler))
 	}
 	mux.HandleFunc("/", s.nothingThere)
-	inner := http.Handler(http.MaxBytesHandler(gzhttp.GzipHandler(onlyReading(notRebound(s.local, s.crowded(mux)))), maxBody))
+	inner := http.MaxBytesHandler(gzhttp.GzipHandler(onlyReading(notRebound(s.local, s.crowded(mux)))), maxBody)
 	return s.observed(strict(inner))
 }
 
