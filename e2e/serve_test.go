@@ -131,6 +131,11 @@ func (s *served) start(t *testing.T) {
 			t.Logf("its log ends with\n%s", text[max(0, len(text)-4000):])
 		}
 		noSecrets(t, result{stderr: s.log.String()})
+		for line := range strings.Lines(s.log.String()) {
+			if !json.Valid([]byte(line)) {
+				t.Errorf("a line of its log is no JSON: %s", line)
+			}
+		}
 	})
 	listening := regexp.MustCompile(`"msg":"listening","address":"([^"]+)"`)
 	s.await(t, "it is ready", func() error {
