@@ -42,6 +42,7 @@ func Of(name, doc string, p recommender.Policy) Policy {
 // history is the training as the recommender sees it: but for what each pod used, which notes rest on and no value does.
 func (t Training) history(recent bool) recommender.History {
 	h := recommender.History{OOMKills: t.OOMKills}
+	var sorter recommender.Sorter
 	for r := range recommender.NumResources {
 		u := &h.Usage[r]
 		if recent {
@@ -55,7 +56,7 @@ func (t Training) history(recent bool) recommender.History {
 			}
 			u.Pods++
 			sorted := slices.Clone(points.Values)
-			slices.Sort(sorted)
+			sorter.Sort(sorted)
 			samples = append(samples, sorted)
 			if recent {
 				for i, v := range points.Values {
@@ -67,7 +68,7 @@ func (t Training) history(recent bool) recommender.History {
 				u.Peak = recommender.Peak{Value: v, Pod: p.Name, At: time.Unix(at, 0), Within: t.Step}
 			}
 		}
-		u.Samples = recommender.Merge(samples)
+		u.Samples = recommender.Pool(samples...)
 		u.Covered = t.covered(r)
 	}
 	return h

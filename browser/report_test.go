@@ -23,10 +23,11 @@ func week() recommender.Window {
 func history(cores, bytes float64) (h recommender.History) {
 	for r, middle := range [recommender.NumResources]float64{recommender.CPU: cores, recommender.Memory: bytes} {
 		u := &h.Usage[r]
+		var samples []float64
 		for k := range 201 {
-			u.Add(middle * (0.5 + float64(k)/200))
+			samples = append(samples, middle*(0.5+float64(k)/200))
 		}
-		u.Sort()
+		u.Samples = recommender.Pool(samples)
 		u.Covered, u.Pods, u.Running = 7*24*time.Hour, 3, 2
 		u.Peak = recommender.Peak{Value: middle * 1.6, Pod: "web-5d9c7b6f8-bbbbb", At: until().Add(-30 * time.Hour), Within: time.Hour}
 	}

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -62,13 +63,12 @@ func seen(w recommender.Window, pods ...string) scan.Timeline {
 			for k := 1; k <= w.Points(); k++ {
 				v := unit * (2 + float64(i)/4 + math.Sin(2*math.Pi*float64(k)*w.Step.Hours()/24))
 				p.Points[r], p.Values[r] = append(p.Points[r], k), append(p.Values[r], v)
-				u.Add(v)
 				if v > u.Peak.Value {
 					u.Peak = recommender.Peak{Value: v, Pod: name, At: w.Time(k), Within: time.Hour}
 				}
 			}
 		}
-		u.Sort()
+		u.Samples = pooled(t.Pods, recommender.Resource(r))
 		u.Covered, u.Pods, u.Running = w.Length, len(pods), len(pods)
 	}
 	restarts := 3
@@ -238,8 +238,7 @@ func TestQueries(t *testing.T) {
 	for r := range recommender.NumResources { // b takes over from a
 		half := len(rolled.Pods[0].Points[r]) / 2
 		rolled.Pods[0].Points[r], rolled.Pods[1].Points[r] = rolled.Pods[0].Points[r][:half], rolled.Pods[1].Points[r][half:]
-		u := &rolled.History.Usage[r]
-		u.Samples = u.Samples[:2*half]
+		rolled.History.Usage[r].Samples = pooled(rolled.Pods, r)
 	}
 	apart := explained(t, declared(), rolled, w)
 	for _, tt := range []struct {
@@ -299,6 +298,15 @@ func TestBinned(t *testing.T) {
 	}
 }
 
+// pooled are the pods' samples.
+func pooled(pods []scan.PodTimeline, r recommender.Resource) recommender.Samples {
+	var lists [][]float64
+	for _, p := range pods {
+		lists = append(lists, slices.Sorted(slices.Values(p.Values[r][:len(p.Points[r])])))
+	}
+	return recommender.Pool(lists...)
+}
+
 func TestHistogram(t *testing.T) {
 	for _, tt := range []struct {
 		samples []float64
@@ -308,11 +316,11 @@ func TestHistogram(t *testing.T) {
 		{[]float64{7, 7}, "[0 0 0 2]"},
 		{[]float64{0, 1, 2, 3, 4}, "[1 1 1 2]"},
 	} {
-		if got := fmt.Sprint(histogram(tt.samples, 4)); got != tt.want {
+		if got := fmt.Sprint(histogram(recommender.Pool(tt.samples), 4)); got != tt.want {
 			t.Errorf("histogram(%v) = %s, want %s", tt.samples, got, tt.want)
 		}
 	}
-	if got := shareUpTo([]float64{1, 2, 2, 3}, 2); got != 0.75 {
+	if got := shareUpTo(recommender.Pool([]float64{1, 2}, []float64{2, 3}), 2); got != 0.75 {
 		t.Errorf("share up to 2 = %v", got)
 	}
 }

@@ -156,8 +156,8 @@ func (e Explanation) wireResource(r recommender.Resource) wireResource {
 	for _, s := range e.Item.Advice[r].Steps {
 		out.Steps = append(out.Steps, wireStep{s.Guard, wireChange{amount(s.From.Request), amount(s.To.Request)}, wireChange{amount(s.From.Limit), amount(s.To.Limit)}})
 	}
-	if sorted := e.Usage.History.Usage[r].Samples; len(sorted) > 0 {
-		out.Histogram = &wireHistogram{sorted[0], sorted[len(sorted)-1], histogram(sorted, wireParts)}
+	if samples := e.Usage.History.Usage[r].Samples; samples.Len() > 0 {
+		out.Histogram = &wireHistogram{samples.Min(), samples.Max(), histogram(samples, wireParts)}
 	}
 	for _, q := range e.Queries[r] {
 		out.PromQL = append(out.PromQL, wireQuery{q.Doc, q.PromQL, q.Gives})

@@ -3,7 +3,6 @@ package explain
 import (
 	"math"
 	"slices"
-	"sort"
 	"time"
 
 	"github.com/rightsize/rightsize/recommender"
@@ -12,13 +11,9 @@ import (
 
 func timesOf(n int) time.Duration { return time.Duration(n) }
 
-// shareUpTo is the share of sorted samples that are no higher than x; 0 of none.
-func shareUpTo(sorted []float64, x float64) float64 {
-	if len(sorted) == 0 {
-		return 0
-	}
-	n := sort.Search(len(sorted), func(i int) bool { return sorted[i] > x })
-	return float64(n) / float64(len(sorted))
+// shareUpTo is the share of samples that are no higher than x; 0 of none.
+func shareUpTo(samples recommender.Samples, x float64) float64 {
+	return float64(samples.UpTo(x)) / float64(max(samples.Len(), 1))
 }
 
 // bins are what all pods used in equal parts of the window, from its start to its end; NaN where there is nothing.
@@ -61,14 +56,11 @@ func binOf(w recommender.Window, at time.Time, n int) (bin int, ok bool) {
 	return min(int(float64(since-1)/float64(w.Length)*float64(n)), n-1), true
 }
 
-// histogram counts sorted samples in n equal parts from the lowest to the highest.
-func histogram(sorted []float64, n int) []int {
+// histogram counts samples in n equal parts from the lowest to the highest.
+func histogram(samples recommender.Samples, n int) []int {
 	counts := make([]int, n)
-	if len(sorted) == 0 {
-		return counts
-	}
-	low, high := sorted[0], sorted[len(sorted)-1]
-	for _, v := range sorted {
+	low, high := samples.Min(), samples.Max()
+	for v := range samples.All() {
 		counts[part(v, low, high, n)]++
 	}
 	return counts

@@ -184,11 +184,11 @@ func (e Explanation) samples(r recommender.Resource) string {
 
 // spread is the distribution in two lines: how often what was used, and where the middle and the 99th percentile are.
 func (e Explanation) spread(r recommender.Resource, width int) []line {
-	sorted := e.Usage.History.Usage[r].Samples
-	if len(sorted) == 0 {
+	samples := e.Usage.History.Usage[r].Samples
+	if samples.Len() == 0 {
 		return nil
 	}
-	low, high := sorted[0], sorted[len(sorted)-1]
+	low, high := samples.Min(), samples.Max()
 	before, behind := "  "+r.Approximate(low)+" ", " "+r.Approximate(high)
 	n := min(width-len(before)-len(behind), 60)
 	switch {
@@ -197,7 +197,7 @@ func (e Explanation) spread(r recommender.Resource, width int) []line {
 	case n < 10:
 		return nil
 	}
-	counts := histogram(sorted, n)
+	counts := histogram(samples, n)
 	most := slices.Max(counts)
 	bars := make([]rune, n)
 	for i, c := range counts {

@@ -758,11 +758,10 @@ func (s suite) testQueries(t *testing.T) {
 	w := week()
 	w.Length = 90 * time.Minute
 	_, facts := s.read(t, promquery.Batch{Namespace: "shop", Pods: []string{"web-1"}}, w)
-	want := gridQueries()
+	want := append(gridQueries(), append(throttlingQueries(), changesQuery)...)
 	if s.raw != nil {
-		want = rawQueries()
+		want = append(rawQueries(), append(throttlingQueries(), rawRestarts()...)...)
 	}
-	want = append(want, stabilityQueries()...)
 	if diff := cmp.Diff(want, facts.Queries); diff != "" {
 		t.Errorf("Queries (-want +got):\n%s", diff)
 	}
@@ -784,11 +783,19 @@ func gridQueries() []string {
 	}
 }
 
-func stabilityQueries() []string {
+func throttlingQueries() []string {
 	return []string{
 		`max by (namespace, pod, container) (sum without (id, name, image) (increase(container_cpu_cfs_periods_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m])))`,
 		`max by (namespace, pod, container) (sum without (id, name, image) (increase(container_cpu_cfs_throttled_periods_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m])))`,
-		`max by (namespace, pod, container) (changes(kube_pod_container_status_restarts_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m])) or max by (namespace, pod, container) (changes(kube_pod_init_container_status_restarts_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]))`,
+	}
+}
+
+const changesQuery = `max by (namespace, pod, container) (changes(kube_pod_container_status_restarts_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m])) or max by (namespace, pod, container) (changes(kube_pod_init_container_status_restarts_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]))`
+
+func rawRestarts() []string {
+	return []string{
+		`kube_pod_container_status_restarts_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]`,
+		`kube_pod_init_container_status_restarts_total{namespace="shop",container!="",container!="POD",pod=~"web-1"}[1h30m]`,
 	}
 }
 
@@ -836,7 +843,7 @@ func (s suite) testRequests(t *testing.T) {
 	}
 }
 
-// testRawRequests wants a request a resource where the pods are known to be few, some more where they are not, and
+// testRawRequests wants a request for each resource, and for each count of restarts, where the pods are known to be few, some more where they are not, and
 // slices that follow one another and end with rate windows.
 func (s suite) testRawRequests(t *testing.T) {
 	w := week()
@@ -844,10 +851,10 @@ func (s suite) testRawRequests(t *testing.T) {
 		batch promquery.Batch
 		most  int
 	}{
-		{promquery.Batch{Namespace: "shop", Pods: []string{"web-1"}}, 2},
-		{promquery.Batch{Namespace: "shop", Containers: 5}, 2},
-		{promquery.Batch{Namespace: "shop"}, 2 * 3},
-		{promquery.Batch{Namespace: "shop", Containers: 100_000}, 2 * 5},
+		{promquery.Batch{Namespace: "shop", Pods: []string{"web-1"}}, 4},
+		{promquery.Batch{Namespace: "shop", Containers: 5}, 4},
+		{promquery.Batch{Namespace: "shop"}, 4 * 3},
+		{promquery.Batch{Namespace: "shop", Containers: 100_000}, 4 * 5},
 	} {
 		s.raw.asked = nil
 		s.read(t, c.batch, w)

@@ -61,6 +61,13 @@ func increases(metric string, length time.Duration) func(selection) string {
 // containers whose count changed, and reads the count of those alone over the window.
 func (rd *reading) readRestarts(ctx context.Context, s selection) error {
 	s.forms = rd.stateForms
+	if rd.reader.Raw != nil {
+		restless, err := rd.restlessRaw(ctx, s)
+		if err != nil {
+			return err
+		}
+		return rd.eachSpan(func(length time.Duration, at time.Time) error { return rd.countRestarts(ctx, s, restless, length, at) })
+	}
 	return rd.eachSpan(func(length time.Duration, at time.Time) error {
 		changes := func(selector string) string { return "changes(" + selector + "[" + promDuration(length) + "])" }
 		changed, err := rd.readVector(ctx, s, func(s selection) string { return s.stateBy(changes, restartsMetric) }, at)
@@ -76,6 +83,36 @@ func (rd *reading) readRestarts(ctx context.Context, s selection) error {
 		}
 		return rd.countRestarts(ctx, s, restless, length, at)
 	})
+}
+
+// restlessRaw finds the pods with a container whose count changed from raw samples: a count that stays the same takes a
+// bit a sample, and the server nearly nothing to send, where PromQL's changes() has it look at each sample.
+func (rd *reading) restlessRaw(ctx context.Context, s selection) (map[string]bool, error) {
+	restless, last := map[string]bool{}, map[uint64]model.SampleValue{}
+	for _, metric := range []string{restartsMetric, ofInit(restartsMetric)} {
+		err := rd.eachRawSlice(ctx, s, metric, func(_ rawSlice, g *gathered) {
+			g.eachContainer(func(c Container, lines []line) {
+				rd.facts.Restarts[c] += 0 // known
+				for _, l := range lines {
+					before, known := last[l.series]
+					if !known {
+						before = l.samples[0].Value
+					}
+					for _, sample := range l.samples {
+						if sample.Value != before {
+							restless[c.Pod] = true
+						}
+						before = sample.Value
+					}
+					last[l.series] = before
+				}
+			})
+		})
+		if err != nil {
+			return nil, err
+		}
+	}
+	return restless, nil
 }
 
 // countRestarts adds up by how much the counts rose from one point to the next. Unlike an increase over raw series

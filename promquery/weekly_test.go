@@ -84,17 +84,19 @@ func weeklyLimit(t *testing.T, api promquery.API, w recommender.Window, spec flo
 	t.Helper()
 	var h recommender.History
 	u := &h.Usage[recommender.Memory]
+	var samples []float64
 	r := &promquery.Reader{API: api}
 	facts, err := r.Read(t.Context(), promquery.Batch{Namespace: "shop"}, w, func(s promquery.Series) {
 		if s.Resource == recommender.Memory {
-			u.Add(s.Values...)
+			samples = append(samples, s.Values...)
 		}
 	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	u.Sort()
-	u.Covered = time.Duration(len(u.Samples)) * w.Step
+	slices.Sort(samples)
+	u.Samples = recommender.Pool(samples)
+	u.Covered = time.Duration(len(samples)) * w.Step
 	c := promquery.Container{Pod: "web-0", Name: "app"}
 	u.Peak, h.OOMKills = facts.Peaks[c], facts.OOMKills[c]
 	container := recommender.Container{ID: recommender.ID{Namespace: "shop", Kind: "StatefulSet", Workload: "web", Container: "app"}, Replicas: 1}

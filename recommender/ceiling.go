@@ -44,7 +44,7 @@ func lower(r Resource, v *Value, amount float64) (from float64, lowered bool) {
 // needed is the memory in bytes below which a limit is known to kill the container, as far as the policy's guards look
 // at that, and why.
 func (j *judgement) needed() (bytes float64, why string) {
-	if u := j.history.Usage[Memory]; j.policy.Has(GuardObservedPeak) && len(u.Samples) > 0 {
+	if u := j.history.Usage[Memory]; j.policy.Has(GuardObservedPeak) && u.Samples.Len() > 0 {
 		bytes = u.highest()
 		why = "usage peaked at " + Memory.Approximate(bytes)
 	}

@@ -13,7 +13,7 @@ func steady(peak float64, kills ...OOMKill) (Container, History, Policy) {
 	p.Rules[CPU].Limit = Rule{base: ruleMax, factor: 4}
 	var h History
 	for r, x := range [NumResources]float64{CPU: 1, Memory: peak * (1 << 20)} {
-		h.Usage[r] = Usage{Samples: []float64{x, x}, Covered: 48 * time.Hour, Pods: 1}
+		h.Usage[r] = Usage{Samples: Pool([]float64{x, x}), Covered: 48 * time.Hour, Pods: 1}
 	}
 	h.OOMKills = kills
 	return Container{ID: ID{Kind: "Deployment"}}, h, p

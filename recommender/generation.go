@@ -15,7 +15,6 @@ const (
 type generation struct {
 	name        string
 	first, last time.Time
-	samples     int
 	lists       [][]float64 // of samples, one a pod, each ascending
 }
 
@@ -35,16 +34,17 @@ func levelChange(j *judgement) {
 		if since < minPodTime || before < minPodTime {
 			continue
 		}
-		now, then := newest.quantile(0.5), earlier.quantile(0.5)
-		more := before >= workingDays && now > earlier.quantile(0.99)
-		less := since >= workingDays && then > newest.quantile(0.99)
+		newer, older := Pool(newest.lists...), Pool(earlier.lists...)
+		now, then := newer.Quantile(0.5), older.Quantile(0.5)
+		more := before >= workingDays && now > older.Quantile(0.99)
+		less := since >= workingDays && then > newer.Quantile(0.99)
 		low, high := min(now, then), max(now, then)
 		if !more && !less || high < levelFactor*low || high-low < DefaultPolicy().Floor[r] {
 			continue
 		}
 		j.note(r, NoteLevelChange, "pods of the newest revision (%s, since %s UTC) use %s at P50, earlier ones used %s: those are %.0f%% of the samples",
 			newest.name, newest.first.UTC().Format("2006-01-02 15:04"), r.Approximate(now), r.Approximate(then),
-			100*float64(earlier.samples)/float64(earlier.samples+newest.samples))
+			100*float64(older.Len())/float64(older.Len()+newer.Len()))
 	}
 }
 
@@ -67,7 +67,7 @@ func generations(pods []PodUsage) (newest, earlier generation, ok bool) {
 			earlier.add(p)
 		}
 	}
-	return newest, earlier, newest.samples > 0 && earlier.samples > 0
+	return newest, earlier, len(newest.lists) > 0 && len(earlier.lists) > 0
 }
 
 func (g *generation) add(p PodUsage) {
@@ -80,8 +80,5 @@ func (g *generation) add(p PodUsage) {
 	if p.Last.After(g.last) {
 		g.last = p.Last
 	}
-	g.samples += len(p.Samples)
 	g.lists = append(g.lists, p.Samples)
 }
-
-func (g *generation) quantile(q float64) float64 { return pooledQuantile(q, g.samples, g.lists) }

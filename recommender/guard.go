@@ -116,7 +116,7 @@ func tooLittleData(j *judgement) {
 	}
 	for r := range NumResources {
 		u := j.history.Usage[r]
-		if len(u.Samples) > 0 && u.Covered < j.policy.MinCoverage {
+		if u.Samples.Len() > 0 && u.Covered < j.policy.MinCoverage {
 			j.withhold(r)
 			j.note(r, GuardTooLittleData, "only %s of the window has samples and %s are needed: wait, or lower --min-coverage",
 				ShortDuration(u.Covered), ShortDuration(j.policy.MinCoverage))
@@ -132,7 +132,7 @@ func tooFewRuns(j *judgement) {
 		if r == CPU && j.history.RunsUnmeasured > 0 {
 			runs, noun = runs-j.history.RunsUnmeasured, "measured run"
 		}
-		if len(j.history.Usage[r].Samples) > 0 && runs < j.policy.MinRuns {
+		if j.history.Usage[r].Samples.Len() > 0 && runs < j.policy.MinRuns {
 			j.withhold(r)
 			j.note(r, GuardTooLittleData, "only %s in the window and %d are needed: wait, or read a longer --window", Count(runs, noun), j.policy.MinRuns)
 		}
@@ -141,7 +141,7 @@ func tooFewRuns(j *judgement) {
 
 func observedPeak(j *judgement) {
 	u := j.history.Usage[Memory]
-	if len(u.Samples) == 0 {
+	if u.Samples.Len() == 0 {
 		return
 	}
 	peak := u.Peak

@@ -158,7 +158,7 @@ func (j *judgement) replaceDefaultLimit(r Resource, d demands) {
 // highestUsed is the highest sample, rounded up; 0 where there is none.
 func (j *judgement) highestUsed(r Resource) float64 {
 	u := j.history.Usage[r]
-	if len(u.Samples) == 0 {
+	if u.Samples.Len() == 0 {
 		return 0
 	}
 	return r.roundUp(Set(u.highest())).amount

@@ -46,7 +46,7 @@ func Observations() (codes []string) {
 // noLimits has the same text for all, so that a report can say it once. A policy whose rule is none wants no limit.
 func noLimits(j *judgement) {
 	for r := range NumResources {
-		seen := len(j.history.Usage[r].Samples) > 0
+		seen := j.history.Usage[r].Samples.Len() > 0
 		if seen && j.container.Spec[r].Limit.IsUnset() && j.policy.Rules[r].Limit.base != ruleNone {
 			j.note(r, NoteNoLimits, "no limit is declared: nothing but its node stops the container")
 		}
@@ -68,7 +68,7 @@ func limitBelowPeak(j *judgement) {
 	for r := range NumResources {
 		u := j.history.Usage[r]
 		limit, ok := j.container.Spec[r].Limit.Amount()
-		if !ok || len(u.Samples) == 0 {
+		if !ok || u.Samples.Len() == 0 {
 			continue
 		}
 		peak := u.Peak
@@ -126,10 +126,10 @@ func podSkew(j *judgement) {
 	}
 	for r := range NumResources {
 		u := j.history.Usage[r]
-		if len(u.Samples) == 0 {
+		if u.Samples.Len() == 0 {
 			continue
 		}
-		p99, least := Quantile(0.99, u.Samples), max(minPodTime, time.Duration(minPodShare*float64(u.Covered)))
+		p99, least := u.Samples.Quantile(0.99), max(minPodTime, time.Duration(minPodShare*float64(u.Covered)))
 		var worst PodUsage
 		var worstP50 float64
 		above := 0

@@ -53,12 +53,11 @@ func simulate(r Resource, pods ...simPod) History {
 			use.Last, covered[k] = w.Time(k), true
 		}
 		use.Covered = time.Duration(len(use.Samples)) * w.Step
-		u.Add(use.Samples...)
+		u.add(use.Samples...)
 		slices.Sort(use.Samples)
 		h.Pods[r] = append(h.Pods[r], use)
 	}
 	h.Restarts = &restarts
-	u.Sort()
 	u.Covered, u.Pods = time.Duration(len(covered))*w.Step, len(pods)
 	return h
 }

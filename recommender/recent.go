@@ -71,8 +71,8 @@ func recentValue(bucket int) float64 {
 // their own. It is never above the highest sample.
 func (u Usage) recent(percent float64) float64 {
 	q := percent / 100
-	if v := u.Recent.quantile(q); !math.IsNaN(v) && len(u.Samples) > 0 {
-		return min(v, u.Samples[len(u.Samples)-1])
+	if v := u.Recent.quantile(q); !math.IsNaN(v) && u.Samples.Len() > 0 {
+		return min(v, u.Samples.Max())
 	}
-	return Quantile(q, u.Samples)
+	return u.Samples.Quantile(q)
 }

@@ -2,7 +2,6 @@ package recommender
 
 import (
 	"math"
-	"slices"
 )
 
 // Recommend applies the policy's rules to what was seen of a container, and its guards to what the rules
@@ -86,7 +85,7 @@ func (j *judgement) applyRules(r Resource) {
 	if u.Dropped > 0 {
 		j.note(r, NoteDroppedSamples, "%s left out that were not finite numbers", Count(u.Dropped, "sample"))
 	}
-	if len(u.Samples) == 0 {
+	if u.Samples.Len() == 0 {
 		return
 	}
 	j.advice[r].Formula = j.policy.Rules[r].formula(r, u, j.container.Spec[r])
@@ -109,21 +108,17 @@ func (j *judgement) noteRefusal(r Resource) {
 	}
 }
 
-// Sort puts the samples in the ascending order that quantiles need.
-func (u *Usage) Sort() { slices.Sort(u.Samples) }
-
-// summarize needs sorted samples.
 func (u Usage) summarize() Evidence {
-	e := Evidence{Samples: len(u.Samples), Dropped: u.Dropped, Pods: u.Pods, Running: u.Running, Covered: u.Covered, Peak: u.Peak}
-	if len(u.Samples) == 0 {
+	e := Evidence{Samples: u.Samples.Len(), Dropped: u.Dropped, Pods: u.Pods, Running: u.Running, Covered: u.Covered, Peak: u.Peak}
+	if u.Samples.Len() == 0 {
 		return e
 	}
-	e.Mean = mean(u.Samples)
+	e.Mean = u.Samples.Mean()
 	for _, p := range []struct {
 		to *float64
 		q  float64
 	}{{&e.P50, 0.50}, {&e.P90, 0.90}, {&e.P95, 0.95}, {&e.P99, 0.99}} {
-		*p.to = Quantile(p.q, u.Samples)
+		*p.to = u.Samples.Quantile(p.q)
 	}
 	e.Peak.Value = math.Max(e.Peak.Value, u.highest())
 	return e

@@ -17,9 +17,21 @@ const (
 // usage is a week of it, unless the test says otherwise.
 func usage(samples ...float64) Usage {
 	u := Usage{Covered: 7 * day, Pods: 1}
-	u.Add(samples...)
-	u.Sort()
+	u.add(samples...)
 	return u
+}
+
+// add pools samples with those that are there, one list more, and drops what is not finite.
+func (u *Usage) add(samples ...float64) {
+	var list []float64
+	for _, v := range samples {
+		if !math.IsNaN(v) && !math.IsInf(v, 0) {
+			list = append(list, v)
+		}
+	}
+	u.Dropped += len(samples) - len(list)
+	slices.Sort(list)
+	u.Samples = Pool(append(slices.Clip(u.Samples.lists), list)...)
 }
 
 func repeat(n int, v float64) []float64 { return slices.Repeat([]float64{v}, n) }
@@ -60,12 +72,11 @@ func rules(t *testing.T, request, limit string) Rules {
 func TestRecommendDefault(t *testing.T) {
 	h := History{}
 	for i := range 101 {
-		h.Usage[CPU].Add(float64(i) / 100)
-		h.Usage[Memory].Add(float64(i) * mi)
+		h.Usage[CPU].add(float64(i) / 100)
+		h.Usage[Memory].add(float64(i) * mi)
 	}
 	for r := range NumResources {
 		h.Usage[r].Covered = 7 * day
-		h.Usage[r].Sort()
 	}
 	rec := Recommend(deployment(), h, DefaultPolicy())
 	if got, want := rec.Advice[CPU].Bounds, bounds(0.5, 1.188); got != want {
@@ -399,10 +410,11 @@ func fuzzHistory(seed uint64, n int, scale float64, kills int) History {
 	var h History
 	for r := range NumResources {
 		h.Usage[r].Covered = time.Duration(rng.Int64N(int64(2 * day)))
-		for range n {
-			h.Usage[r].Add(math.Abs(rng.NormFloat64()) * scale)
+		samples := make([]float64, n)
+		for i := range samples {
+			samples[i] = math.Abs(rng.NormFloat64()) * scale
 		}
-		h.Usage[r].Sort()
+		h.Usage[r].add(samples...)
 	}
 	for range kills {
 		h.OOMKills = append(h.OOMKills, OOMKill{Limit: float64(rng.Int64N(1 << 34))})
@@ -424,11 +436,12 @@ func declared(request, limit float64) Bounds {
 // more is a history with every sample doubled, short of infinity.
 func more(h History) History {
 	for r := range NumResources {
-		doubled := slices.Clone(h.Usage[r].Samples)
-		for i := range doubled {
-			doubled[i] = min(doubled[i]*2, math.MaxFloat64)
+		var doubled []float64
+		for v := range h.Usage[r].Samples.All() {
+			doubled = append(doubled, min(v*2, math.MaxFloat64))
 		}
-		h.Usage[r].Samples = doubled
+		slices.Sort(doubled)
+		h.Usage[r].Samples = Pool(doubled)
 	}
 	return h
 }

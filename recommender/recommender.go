@@ -6,7 +6,6 @@ package recommender
 
 import (
 	"fmt"
-	"math"
 	"strings"
 	"time"
 )
@@ -266,8 +265,8 @@ type OOMKill struct {
 
 // Usage is what all pods of a workload used of one resource in one container, pooled over the window.
 type Usage struct {
-	Samples []float64 // ascending and finite, in cores or bytes
-	Dropped int       // samples left out because they were not finite
+	Samples Samples // in cores or bytes
+	Dropped int     // samples left out because they were not finite
 
 	Covered time.Duration // of the window: grid points with at least one sample, times the step
 	Pods    int           // pods with at least one sample
@@ -275,17 +274,6 @@ type Usage struct {
 	Peak    Peak          // over every raw sample for memory, over the grid for CPU
 
 	Recent *Recent // nil where no rule asks for it, and of runs
-}
-
-// Add pools values, dropping what is not finite. Call Sort when all are there.
-func (u *Usage) Add(values ...float64) {
-	for _, v := range values {
-		if math.IsNaN(v) || math.IsInf(v, 0) {
-			u.Dropped++
-			continue
-		}
-		u.Samples = append(u.Samples, v)
-	}
 }
 
 // History is what was seen of one container in the window.

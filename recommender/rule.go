@@ -150,11 +150,11 @@ func (r Rule) value(u Usage) Value {
 	case ruleNone:
 		return Unset()
 	case ruleMean:
-		return amount(mean(u.Samples) * r.factor)
+		return amount(u.Samples.Mean() * r.factor)
 	case ruleMax:
 		return amount(u.highest() * r.factor)
 	case rulePercentile:
-		return amount(Quantile(r.percent/100, u.Samples) * r.factor)
+		return amount(u.Samples.Quantile(r.percent/100) * r.factor)
 	case ruleRecent:
 		return amount(u.recent(r.percent) * r.factor)
 	case ruleLeast:
@@ -184,10 +184,10 @@ func amount(x float64) Value {
 
 // highest is the highest sample known, off the grid too; NaN without samples.
 func (u Usage) highest() float64 {
-	if len(u.Samples) == 0 {
+	if u.Samples.Len() == 0 {
 		return math.NaN()
 	}
-	return max(u.Samples[len(u.Samples)-1], u.Peak.Value)
+	return max(u.Samples.Max(), u.Peak.Value)
 }
 
 // Rules are the rules for one resource.

@@ -58,9 +58,8 @@ func FuzzParseRule(f *testing.F) {
 func TestRuleValue(t *testing.T) {
 	var u Usage
 	for i := 101; i >= 1; i-- {
-		u.Add(float64(i))
+		u.add(float64(i))
 	}
-	u.Sort()
 	u.Peak.Value = 110 // seen off the grid
 	for text, want := range map[string]Value{
 		"p50": Set(51), "p99*1.2": Set(120), "p100": Set(101), "max": Set(110), "max*1.5": Set(165),

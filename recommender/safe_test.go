@@ -30,9 +30,8 @@ func TestParseLeast(t *testing.T) {
 func TestLeastValue(t *testing.T) {
 	var u Usage
 	for i := range 101 {
-		u.Add(float64(i + 1))
+		u.add(float64(i + 1))
 	}
-	u.Sort()
 	for text, want := range map[string]Value{
 		"min(max*1.15,p50*2)": Set(102),
 		"min(p50*2,max)":      Set(101),
@@ -92,11 +91,10 @@ func TestRecentIsExactEnough(t *testing.T) {
 		for i := range 1000 {
 			v := scale * (1 + float64(i)/100)
 			r.Add(v, time.Hour)
-			u.Add(v)
+			u.add(v)
 		}
-		u.Sort()
 		for q := 0.01; q < 1; q += 0.01 {
-			got, want := r.quantile(q), Quantile(q, u.Samples)
+			got, want := r.quantile(q), u.Samples.Quantile(q)
 			if math.Abs(got-want) > 0.016*want { // half a bucket, and the gap between two samples
 				t.Errorf("%v-quantile at %v = %v, want %v", q, scale, got, want)
 			}
@@ -118,10 +116,9 @@ func TestSafePolicy(t *testing.T) {
 			if r == Memory {
 				v *= 1 << 30
 			}
-			u.Add(v)
+			u.add(v)
 			u.Recent.Add(v, 0)
 		}
-		u.Sort()
 	}
 	rec := Recommend(deployment(), h, p)
 	if got := rec.Advice[CPU].Bounds; !got.Limit.IsUnset() || math.Abs(got.Request.amount-0.98) > 0.006 {

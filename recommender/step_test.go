@@ -14,9 +14,8 @@ func TestStepsLeadFromFormulaToBounds(t *testing.T) {
 		for r, unit := range [NumResources]float64{CPU: 0.0001, Memory: 1 << 20} {
 			u := &h.Usage[r]
 			for k := range 500 {
-				u.Add(unit * float64(1+k%7))
+				u.add(unit * float64(1+k%7))
 			}
-			u.Sort()
 			u.Covered, u.Pods, u.Peak = covered, 1, Peak{Value: unit * 900, Pod: "a"}
 		}
 		h.OOMKills = []OOMKill{{Pod: "a", Limit: 2 << 30}}
@@ -49,10 +48,9 @@ func TestPodsChangeNoValue(t *testing.T) {
 			for k := range 500 {
 				p.Samples = append(p.Samples, factor*unit*(1+float64(k)/500))
 			}
-			u.Add(p.Samples...)
+			u.add(p.Samples...)
 			h.Pods[r] = append(h.Pods[r], p)
 		}
-		u.Sort()
 		u.Covered, u.Pods = 48*time.Hour, 2
 	}
 	c := Container{ID: ID{Kind: "Deployment"}}

@@ -24,6 +24,7 @@ type pool struct {
 	keepsCurves bool
 	keepsTimes  bool // somebody wants timelines
 
+	sorter      recommender.Sorter
 	expressions promquery.Expressions
 
 	owners   recommender.Owners
@@ -253,7 +254,7 @@ func (e *entry) addRunTimes(pod string, point int, run promquery.Run, peak recom
 }
 
 // history is what was gathered for the container, ready for Recommend. The zero History is nothing. It can be had
-// once: the pool lets go of the samples, so that no more than one container's are in memory twice.
+// once: the pool lets go of the samples.
 func (h *pool) history(c recommender.Container) recommender.History {
 	e := h.entries[key{ref(c.ID), c.ID.Container}]
 	out := recommender.History{OOMKills: e.kills, Throttling: e.throttling, Restarts: e.allRestarts()}
@@ -297,14 +298,14 @@ func (h *pool) takePods(e *entry, r recommender.Resource, u *recommender.Usage) 
 		all := len(p.Samples)
 		p.Samples = slices.DeleteFunc(p.Samples, notFinite)
 		u.Dropped += all - len(p.Samples)
-		slices.Sort(p.Samples)
+		h.sorter.Sort(p.Samples)
 		samples = append(samples, p.Samples)
 		p.Covered = time.Duration(len(p.Samples)) * h.window.Step
 		p.Generation, p.Restarts = h.generation(name), e.restarts[name]
 		out = append(out, p)
 	}
 	e.pods[r] = nil
-	u.Samples = recommender.Merge(samples)
+	u.Samples = recommender.Pool(samples...)
 	return out
 }
 

@@ -160,7 +160,7 @@ func TestTimelinesOfRuns(t *testing.T) {
 		if got.Item.Runs != 1 || result.Items[0].Runs != 1 || got.Ownership.ByName != 1 {
 			t.Errorf("the timeline is of %+v, %+v", got.Item, got.Ownership)
 		}
-		if s := got.History.Usage[recommender.Memory].Samples; len(s) != 1 || s[0] != 70*mi {
+		if s := got.History.Usage[recommender.Memory].Samples; s.Len() != 1 || s.Max() != 70*mi {
 			t.Errorf("the history has the samples %v", s)
 		}
 		if len(got.Pods) != 1 || !slices.Equal(got.Pods[0].Points[recommender.Memory], []int{700}) || !slices.Equal(got.Pods[0].Values[recommender.Memory], []float64{70 * mi}) {

@@ -55,10 +55,11 @@ func usage() recommender.History {
 	var h recommender.History
 	for r, middle := range [recommender.NumResources]float64{recommender.CPU: 0.2, recommender.Memory: 160 * mi} {
 		u := &h.Usage[r]
+		var samples []float64
 		for k := range 2016 {
-			u.Add(middle * (0.5 + float64(k)/2016))
+			samples = append(samples, middle*(0.5+float64(k)/2016))
 		}
-		u.Sort()
+		u.Samples = recommender.Pool(samples)
 		u.Covered, u.Pods, u.Running = 7*24*time.Hour, 2, 2
 		u.Peak = recommender.Peak{Value: middle * 1.6, Pod: "api-1", At: week().Until.Add(-time.Hour)}
 	}

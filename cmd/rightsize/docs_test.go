@@ -82,8 +82,6 @@ func TestDocsNameRealFlags(t *testing.T) {
 		"max-old-space-size": true, // of Node.js
 		// kubectl's and Helm's, in docs/deploy.md and docs/production.md.
 		"as": true, "create-namespace": true, "list": true, "replicas": true, "since": true,
-		// Those of rightsize serve, until the command is here.
-		"listen": true, "max-report-age": true, "shutdown-delay": true, "grace-period": true, "web-config": true, "interval": true, "max-series": true,
 	}
 	root := newRoot(streams{log: newLogs(io.Discard)})
 	isFlag := func(name string) bool {

@@ -17,7 +17,7 @@ import (
 type Samples struct {
 	from, to int64 // milliseconds, both included
 	pairs    []model.SamplePair
-	ended    model.Time
+	ended    model.Time // of the last stale marker
 	ordered  bool
 
 	iterator chunkenc.Iterator // kept for its memory
@@ -42,7 +42,12 @@ func (s *Samples) Pairs() []model.SamplePair {
 }
 
 // Ended is when a stale marker ended the series for good, and 0 where none did.
-func (s *Samples) Ended() model.Time { return s.ended }
+func (s *Samples) Ended() model.Time {
+	if pairs := s.Pairs(); len(pairs) > 0 && pairs[len(pairs)-1].Timestamp >= s.ended {
+		return 0
+	}
+	return s.ended
+}
 
 // Add appends one sample, or notes a stale marker.
 func (s *Samples) Add(t int64, v float64) {
@@ -50,19 +55,18 @@ func (s *Samples) Add(t int64, v float64) {
 	case t < s.from || t > s.to:
 		return
 	case value.IsStaleNaN(v):
-		s.ended = model.Time(t)
+		s.ended = max(s.ended, model.Time(t))
 		return
 	}
 	if n := len(s.pairs); n > 0 && model.Time(t) <= s.pairs[n-1].Timestamp {
 		s.ordered = false
 	}
 	s.pairs = append(s.pairs, model.SamplePair{Timestamp: model.Time(t), Value: model.SampleValue(v)})
-	s.ended = 0
 }
 
-// AddAll appends what an iterator has. A histogram is an error: no metric of usage is one, so leaving it out would be
+// addAll appends what an iterator has. A histogram is an error: no metric of usage is one, so leaving it out would be
 // leaving out usage.
-func (s *Samples) AddAll(it chunkenc.Iterator) error {
+func (s *Samples) addAll(it chunkenc.Iterator) error {
 	for {
 		switch kind := it.Next(); kind {
 		case chunkenc.ValNone:
@@ -90,7 +94,7 @@ func (s *Samples) AddChunk(enc chunkenc.Encoding, data []byte) error {
 		return err
 	}
 	s.iterator = c.Iterator(s.iterator)
-	if err := s.AddAll(s.iterator); err != nil {
+	if err := s.addAll(s.iterator); err != nil {
 		return fmt.Errorf("a chunk of %d bytes ends before its %d samples: %w", len(data), binary.BigEndian.Uint16(data), err)
 	}
 	return nil

@@ -103,7 +103,7 @@ func TestAddAllRefusesHistograms(t *testing.T) {
 	}
 	var s Samples
 	s.Reset(0, 9000)
-	if err := s.AddAll(c.Iterator(nil)); err == nil || !strings.Contains(err.Error(), "where usage is a number") {
+	if err := s.addAll(c.Iterator(nil)); err == nil || !strings.Contains(err.Error(), "where usage is a number") {
 		t.Errorf("a histogram: %v, want an error", err)
 	}
 }

@@ -3,6 +3,7 @@ package tsdb
 import (
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"log/slog"
 	"math"
@@ -13,7 +14,6 @@ import (
 	"time"
 
 	"github.com/oklog/ulid/v2"
-	"github.com/prometheus/prometheus/storage"
 	promtsdb "github.com/prometheus/prometheus/tsdb"
 )
 
@@ -175,15 +175,15 @@ func (s *blockSet) complete() error {
 
 func (s *blockSet) same(names []string) bool { return slices.Equal(s.names, names) }
 
-// queriers are of the blocks that overlap a range of milliseconds, both ends included.
-func (s *blockSet) queriers(mint, maxt int64) ([]storage.Querier, error) {
-	var out []storage.Querier
+// queriersOf are of the blocks that overlap a range of milliseconds, both ends included.
+func queriersOf[Q io.Closer](s *blockSet, mint, maxt int64, open func(b promtsdb.BlockReader, mint, maxt int64) (Q, error)) ([]Q, error) {
+	var out []Q
 	for _, r := range s.readers {
 		meta := r.Meta()
 		if meta.MinTime > maxt || meta.MaxTime <= mint {
 			continue
 		}
-		q, err := promtsdb.NewBlockQuerier(r, mint, maxt)
+		q, err := open(r, mint, maxt)
 		if err != nil {
 			for _, q := range out {
 				err = errors.Join(err, q.Close())

@@ -1,6 +1,7 @@
 package tsdb
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -11,6 +12,7 @@ import (
 	"strings"
 	"sync"
 
+	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
 	promtsdb "github.com/prometheus/prometheus/tsdb"
 	"github.com/prometheus/prometheus/tsdb/wlog"
@@ -90,6 +92,14 @@ type turnQuerier struct {
 func (q *turnQuerier) Close() error {
 	q.done()
 	return nil
+}
+
+// chunkQuerier makes chunks of what a querier of the head has, which keeps them in another way.
+type chunkQuerier struct{ storage.Querier }
+
+// Select implements storage.ChunkQuerier.
+func (q chunkQuerier) Select(ctx context.Context, sorted bool, hints *storage.SelectHints, matchers ...*labels.Matcher) storage.ChunkSeriesSet {
+	return storage.NewSeriesSetToChunkSet(q.Querier.Select(ctx, sorted, hints, matchers...))
 }
 
 func (h *headReader) close() error {

@@ -1,12 +1,14 @@
 package tsdb
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"github.com/prometheus/prometheus/model/labels"
 	"github.com/prometheus/prometheus/storage"
-	"github.com/prometheus/prometheus/tsdb/chunkenc"
+	storedchunks "github.com/prometheus/prometheus/tsdb/chunks"
 
 	"github.com/rightsize/rightsize/promquery"
 	"github.com/rightsize/rightsize/promquery/chunks"
@@ -21,14 +23,16 @@ func (db *DB) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(prom
 		return db.wrap(err)
 	}
 	first, last := q.Millis()
-	querier, err := db.Querier(first, last)
+	querier, err := db.ChunkQuerier(first, last)
 	if err != nil {
 		return db.wrap(err)
 	}
 	defer func() { _ = querier.Close() }() // it was only read
-	set := querier.Select(ctx, false, &storage.SelectHints{Start: first, End: last}, matchers...)
+	// Chunks that reach out of the time are not encoded anew without what is outside: that is left out here.
+	set := querier.Select(ctx, false, &storage.SelectHints{Start: first, End: last, DisableTrimming: true}, matchers...)
 	var samples chunks.Samples
-	var iterator chunkenc.Iterator
+	var iterator storedchunks.Iterator
+	var list []storedchunks.Meta
 	for set.Next() {
 		if err := ctx.Err(); err != nil {
 			return db.because(ctx, err)
@@ -36,7 +40,7 @@ func (db *DB) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(prom
 		series := set.At()
 		iterator = series.Iterator(iterator)
 		samples.Reset(first, last)
-		if err := samples.AddAll(iterator); err != nil {
+		if list, err = addChunks(&samples, iterator, list); err != nil {
 			return db.because(ctx, fmt.Errorf("series %s: %w", series.Labels(), err))
 		}
 		if err := visit(promquery.RawSeries{Labels: series.Labels(), Samples: samples.Pairs(), Ended: samples.Ended()}); err != nil {
@@ -44,6 +48,22 @@ func (db *DB) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(prom
 		}
 	}
 	return db.because(ctx, set.Err())
+}
+
+// addChunks adds a series' chunks in order of time, which the blocks' are not: samples that come in order need no sorting.
+// The memory of list is used, and returned.
+func addChunks(samples *chunks.Samples, iterator storedchunks.Iterator, list []storedchunks.Meta) ([]storedchunks.Meta, error) {
+	list = list[:0]
+	for iterator.Next() {
+		list = append(list, iterator.At())
+	}
+	slices.SortStableFunc(list, func(a, b storedchunks.Meta) int { return cmp.Compare(a.MinTime, b.MinTime) })
+	for _, c := range list {
+		if err := samples.AddChunk(c.Chunk.Encoding(), c.Chunk.Bytes()); err != nil {
+			return list, err
+		}
+	}
+	return list, iterator.Err()
 }
 
 func matchersOf(list []promquery.Matcher) ([]*labels.Matcher, error) {

@@ -4,6 +4,7 @@ package tsdb
 import (
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"math"
 	"os"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/prometheus/prometheus/promql"
 	"github.com/prometheus/prometheus/storage"
+	promtsdb "github.com/prometheus/prometheus/tsdb"
 
 	"github.com/rightsize/rightsize/promquery"
 )
@@ -47,7 +49,10 @@ type DB struct {
 	closed bool
 }
 
-var _ promquery.API = (*DB)(nil)
+var (
+	_ promquery.API                   = (*DB)(nil)
+	_ storage.SampleAndChunkQueryable = (*DB)(nil)
+)
 
 // Open reads a folder's blocks. The write-ahead log is read when a query first needs it. Errors are one line, and
 // say what the folder is or should be.
@@ -121,22 +126,44 @@ func (db *DB) wrap(err error) error {
 // Querier implements storage.Queryable: it reads the blocks between two times in milliseconds, and the head if
 // these reach past the last block.
 func (db *DB) Querier(mint, maxt int64) (storage.Querier, error) {
-	db.mu.Lock()
-	defer db.mu.Unlock()
-	if db.closed {
-		return nil, errors.New("the folder is closed")
-	}
-	if err := db.loadHead(maxt); err != nil {
-		return nil, err
-	}
-	queriers, err := db.blocks.queriers(mint, maxt)
+	queriers, head, err := queriers(db, mint, maxt, promtsdb.NewBlockQuerier)
 	if err != nil {
 		return nil, err
 	}
-	if db.head != nil && maxt >= db.blocks.maxTime {
-		queriers = append(queriers, db.head.querier())
+	if head != nil {
+		queriers = append(queriers, head)
 	}
 	return storage.NewMergeQuerier(queriers, nil, storage.ChainedSeriesMerge), nil
+}
+
+// ChunkQuerier implements storage.ChunkQueryable as Querier does storage.Queryable. Of blocks that overlap it has all
+// chunks, which then are not in order of time.
+func (db *DB) ChunkQuerier(mint, maxt int64) (storage.ChunkQuerier, error) {
+	queriers, head, err := queriers(db, mint, maxt, promtsdb.NewBlockChunkQuerier)
+	if err != nil {
+		return nil, err
+	}
+	if head != nil {
+		queriers = append(queriers, chunkQuerier{head})
+	}
+	return storage.NewMergeChunkQuerier(queriers, nil, storage.NewConcatenatingChunkSeriesMerger()), nil
+}
+
+// queriers are those of the blocks between two times, and of the head if these reach past the last block.
+func queriers[Q io.Closer](db *DB, mint, maxt int64, open func(b promtsdb.BlockReader, mint, maxt int64) (Q, error)) (blocks []Q, head storage.Querier, err error) {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.closed {
+		return nil, nil, errors.New("the folder is closed")
+	}
+	if err := db.loadHead(maxt); err != nil {
+		return nil, nil, err
+	}
+	blocks, err = queriersOf(db.blocks, mint, maxt, open)
+	if err == nil && db.head != nil && maxt >= db.blocks.maxTime {
+		head = db.head.querier()
+	}
+	return blocks, head, err
 }
 
 // loadHead reads the write-ahead log if a query up to maxt needs it and it is not read yet. A server may have
