@@ -250,7 +250,7 @@ func TestServedFailure(t *testing.T) {
 		b.load(b.url)
 		return alarms() > calm
 	})
-	b.wantText("The last scan, at ", "failed (prometheus): reading memory of namespace shop: <b>connection refused</b>", " old. ", "Container api", "Download the patch")
+	b.wantText("The last scan, at ", "failed (prometheus): reading memory of namespace shop: <b>connection refused</b>", "this page shows the last good report)", " old. ", "Container api", "Download the patch")
 	if !eval[bool](b, `(r => r.top >= 0 && r.bottom < innerHeight)(document.querySelector(".alert").getBoundingClientRect())`) {
 		t.Error("the alarm is not where one looks first")
 	}
