@@ -39,10 +39,11 @@ pictures: build ## take the pictures of the documents from the demo, with Chromi
 	$(BUILD)/rightsize $(DEMO_FLAGS) -o html >$(BUILD)/report.html
 	script -qec 'stty cols 140; $(BUILD)/rightsize $(DEMO_FLAGS) 2>/dev/null' /dev/null >$(BUILD)/terminal.txt
 	script -qec 'stty cols 120; $(BUILD)/rightsize explain deployment/api $(DEMO_FLAGS) 2>/dev/null' /dev/null >$(BUILD)/explain.txt
-	$(GO) run -C browser ./pictures -page $(abspath $(BUILD))/report.html -dir $(abspath docs/pictures) $(abspath $(BUILD))/terminal.txt $(abspath $(BUILD))/explain.txt
+	$(GO) run -C browser ./pictures -page $(abspath $(BUILD))/report.html \
+		-serve '$(abspath $(BUILD))/rightsize serve $(subst $(DEMO),$(abspath $(DEMO)),$(DEMO_FLAGS))' -dir $(abspath docs/pictures) $(abspath $(BUILD))/terminal.txt $(abspath $(BUILD))/explain.txt
 
 .PHONY: browser
-browser: ## look at the report's page in a real browser (Debian's chromium)
+browser: ## look at the report's page and the served pages in a real browser (Debian's chromium)
 	@command -v chromium >/dev/null || { echo "make browser needs Chromium: apt-get install chromium" >&2; exit 1; }
 	$(GO) test -C browser -count=1 -timeout 20m -v ./...
 

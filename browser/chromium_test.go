@@ -28,6 +28,8 @@ type tab struct {
 	ctx context.Context
 	url string
 
+	site string // of served pages: what is asked for there is no fault, and elsewhere is
+
 	mu       sync.Mutex
 	says     []string // what the console got
 	requests []string // the addresses that were asked for, the page's own aside
@@ -121,7 +123,10 @@ func (b *tab) wantQuiet() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	page, _, _ := strings.Cut(b.url, "#")
-	others := slices.DeleteFunc(slices.Clone(b.requests), func(url string) bool { own, _, _ := strings.Cut(url, "#"); return own == page })
+	others := slices.DeleteFunc(slices.Clone(b.requests), func(url string) bool {
+		own, _, _ := strings.Cut(url, "#")
+		return own == page || b.site != "" && strings.HasPrefix(url, b.site+"/") || url == "data:,"
+	})
 	if len(others) > 0 {
 		b.t.Errorf("the page asked for %q", others)
 	}

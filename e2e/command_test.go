@@ -100,10 +100,10 @@ type report struct {
 }
 
 type container struct {
-	Kind, Workload, Container, Error string
-	Runs, Replicas                   int
-	Init                             bool
-	OOMKills                         []struct {
+	Namespace, Kind, Workload, Container, Error string
+	Runs, Replicas                              int
+	Init                                        bool
+	OOMKills                                    []struct {
 		Pod   string
 		At    time.Time
 		Limit float64 `json:"limitBytes"`

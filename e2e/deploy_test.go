@@ -247,7 +247,7 @@ func podOf(c batchv1.CronJob, namespace string) *corev1.Pod {
 	return pod
 }
 
-// job runs a CronJob's container as the kubelet would: the image's only files and the volumes, the user, the environment
+// job runs a pod's container as the kubelet would: the image's only files and the volumes, the user, the environment
 // and the arguments are those of the manifest.
 type job struct {
 	objects   []*unstructured.Unstructured
@@ -256,11 +256,16 @@ type job struct {
 	root      string // of the container's file system
 }
 
-// newJob makes the container's file system.
+// newJob is that of an overlay's CronJob.
 func newJob(t *testing.T, objects []*unstructured.Unstructured) *job {
 	t.Helper()
 	cron := cronJobOf(t, objects)
-	pod := podOf(cron, cron.Namespace)
+	return jobOf(t, objects, podOf(cron, cron.Namespace))
+}
+
+// jobOf makes the container's file system.
+func jobOf(t *testing.T, objects []*unstructured.Unstructured, pod *corev1.Pod) *job {
+	t.Helper()
 	j := &job{objects: objects, pod: pod, container: pod.Spec.Containers[0], root: t.TempDir()}
 	if err := os.Chmod(j.root, 0o755); err != nil {
 		t.Fatal(err)

@@ -20,6 +20,10 @@ func Details(r Report, item scan.Item) (template.HTML, error) {
 	return fragment("details", newTable(r, Options{}, true).pageRow(0, item, 0, 0))
 }
 
+// HeldOut is a line on how the policy in use did in time that it had not learnt from; empty where nothing was tried, or where
+// nothing had enough data.
+func HeldOut(r Report) string { return r.heldOutText() }
+
 // fragment is a part of the page by its name.
 func fragment(name string, data any) (template.HTML, error) {
 	t, err := template.New("page").Parse(pageText)

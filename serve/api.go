@@ -74,7 +74,7 @@ func (s *Server) apiReport(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, none)
 		return
 	}
-	f, err := parseFilter(r.URL.Query())
+	f, err := filterOf(r)
 	if err != nil {
 		writeProblem(w, r, problemf(http.StatusBadRequest, "%v", err))
 		return
@@ -93,7 +93,7 @@ func (s *Server) apiRecommendations(w http.ResponseWriter, r *http.Request) {
 		writeProblem(w, r, p)
 		return
 	}
-	f, err := parseFilter(r.URL.Query())
+	f, err := filterOf(r)
 	if err != nil {
 		writeProblem(w, r, problemf(http.StatusBadRequest, "%v", err))
 		return

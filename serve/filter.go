@@ -2,6 +2,7 @@ package serve
 
 import (
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strconv"
@@ -25,6 +26,16 @@ type filter struct {
 // parameters are what a URL may say. Namespaces, kinds, workloads and containers may be repeated.
 func parameters() []string {
 	return []string{"namespace", "kind", "workload", "container", "q", "only", "sort", "top", "changes"}
+}
+
+// filterOf is what a request asks for. What cannot be read is an error: net/url would leave it out, and an answer to a part of
+// the question looks like one to the whole.
+func filterOf(r *http.Request) (filter, error) {
+	q, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil {
+		return filter{}, fmt.Errorf("reading the parameters: %w", err)
+	}
+	return parseFilter(q)
 }
 
 // parseFilter reads the parameters of a URL; empty ones, which forms send, are none. Its error says what is allowed.
@@ -118,6 +129,9 @@ func (f filter) of(r report.Report) report.Report {
 	r.Retargets = slices.DeleteFunc(slices.Clone(r.Retargets), func(a recommender.Retarget) bool {
 		return !f.has(recommender.ID{Namespace: a.Namespace, Kind: a.Kind, Workload: a.Workload})
 	})
+	if f.narrows() {
+		r.HeldOut = nil // it counts containers of the whole report
+	}
 	r.View.Sort, r.View.Top, r.View.Significant = f.Sort, f.Top, f.Significant
 	if f.Sort == "" && f.Top > 0 {
 		r.View.Sort = report.BySeverity
@@ -126,6 +140,11 @@ func (f filter) of(r report.Report) report.Report {
 		r.View.Hidden[res] = f.Only != "" && f.Only != res.String()
 	}
 	return r
+}
+
+// narrows says that the filter may leave containers out of the totals.
+func (f filter) narrows() bool {
+	return len(f.Namespaces)+len(f.Kinds)+len(f.Workloads)+len(f.Containers) > 0 || f.Search != ""
 }
 
 // has says whether the container is asked for; one without a name stands for those of its workload.

@@ -71,7 +71,7 @@ func (s *Server) profiles() (end func()) {
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
 	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
 	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
-	server := &http.Server{Handler: mux, ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeader}
+	server := &http.Server{Handler: notRebound(localPort(s.options.Pprof.Addr()), mux), ReadHeaderTimeout: headerTimeout, MaxHeaderBytes: maxHeader}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)

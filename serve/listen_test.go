@@ -243,6 +243,21 @@ func TestGracePeriod(t *testing.T) {
 	}
 }
 
+// A connection that a browser has opened to spare, and asked nothing by, is nobody's loss.
+func TestGracePeriodOfSpareConnections(t *testing.T) {
+	s := start(t, "http", server(finds(found(t)), func(o *Options) { o.GracePeriod = 50 * time.Millisecond }))
+	eventually(t, "it is ready", func() bool { return status(t, s.url+"/health/ready") == 200 })
+	spare, err := net.Dial("tcp", strings.TrimPrefix(s.url, "http://"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = spare.Close() }()
+	eventually(t, "it is accepted", func() bool { return status(t, s.url+"/health/live") == 200 })
+	if err := s.stop(); err != nil {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
 // Who listens where somebody else does is told.
 func TestListenFails(t *testing.T) {
 	l, err := net.Listen("tcp", "127.0.0.1:0")
@@ -289,6 +304,19 @@ func TestProfiles(t *testing.T) {
 	}
 	s := start(t, "http", server(finds(found(t)), func(o *Options) { o.Pprof = l }))
 	eventually(t, "there are profiles", func() bool { return status(t, "http://"+l.Addr().String()+"/debug/pprof/heap") == 200 })
+	req, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+l.Addr().String()+"/debug/pprof/", nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Host = "evil.example:" + strings.TrimPrefix(l.Addr().String(), "127.0.0.1:")
+	resp, err := client().Do(req)
+	if err != nil {
+		t.Fatal(err)
+	}
+	_ = resp.Body.Close()
+	if resp.StatusCode != http.StatusMisdirectedRequest {
+		t.Errorf("profiles by a name of others: %d", resp.StatusCode)
+	}
 	if got := status(t, s.url+"/debug/pprof/"); got != 404 {
 		t.Errorf("profiles next to the report: %d", got)
 	}

@@ -31,22 +31,38 @@ type metrics struct {
 func newMetrics(s *Server) *metrics {
 	m := &metrics{
 		registry: prometheus.NewRegistry(),
-		scans: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rightsize_scans_total",
-			Help: "Scans that have ended, by result: complete, partial (shown with what it lacks) or failed."}, []string{"result"}),
-		failures: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rightsize_scan_failures_total",
-			Help: "Scans that have failed, by reason."}, []string{"reason"}),
-		took: prometheus.NewHistogram(prometheus.HistogramOpts{Name: "rightsize_scan_duration_seconds",
-			Help: "How long scans took, failed ones too.", Buckets: []float64{1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800}}),
-		lastTook: prometheus.NewGauge(prometheus.GaugeOpts{Name: "rightsize_last_scan_duration_seconds",
-			Help: "How long the last scan took, failed or not."}),
-		samples: prometheus.NewCounter(prometheus.CounterOpts{Name: "rightsize_samples_read_total",
-			Help: "Samples that recommendations were made from."}),
-		queries: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rightsize_queries_total",
-			Help: "Requests to Prometheus, by the status code of the answer; none where there was no answer."}, []string{"code"}),
-		calls: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "rightsize_kubernetes_requests_total",
-			Help: "Requests to the API server, by the status code of the answer; none where there was no answer."}, []string{"code"}),
-		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "rightsize_http_request_duration_seconds",
-			Help: "How long requests to rightsize took, by route and status code.", Buckets: []float64{.005, .025, .1, .5, 2, 10}}, []string{"route", "code"}),
+		scans: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rightsize_scans_total",
+			Help: "Scans that have ended, by result: complete, partial (shown with what it lacks) or failed.",
+		}, []string{"result"}),
+		failures: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rightsize_scan_failures_total",
+			Help: "Scans that have failed, by reason.",
+		}, []string{"reason"}),
+		took: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: "rightsize_scan_duration_seconds",
+			Help: "How long scans took, failed ones too.", Buckets: []float64{1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800},
+		}),
+		lastTook: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "rightsize_last_scan_duration_seconds",
+			Help: "How long the last scan took, failed or not.",
+		}),
+		samples: prometheus.NewCounter(prometheus.CounterOpts{
+			Name: "rightsize_samples_read_total",
+			Help: "Samples that recommendations were made from.",
+		}),
+		queries: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rightsize_queries_total",
+			Help: "Requests to Prometheus, by the status code of the answer; none where there was no answer.",
+		}, []string{"code"}),
+		calls: prometheus.NewCounterVec(prometheus.CounterOpts{
+			Name: "rightsize_kubernetes_requests_total",
+			Help: "Requests to the API server, by the status code of the answer; none where there was no answer.",
+		}, []string{"code"}),
+		requests: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Name: "rightsize_http_request_duration_seconds",
+			Help: "How long requests to rightsize took, by route and status code.", Buckets: []float64{.005, .025, .1, .5, 2, 10},
+		}, []string{"route", "code"}),
 	}
 	for _, r := range results() {
 		m.scans.WithLabelValues(r)
@@ -54,8 +70,10 @@ func newMetrics(s *Server) *metrics {
 	for _, r := range reasons() {
 		m.failures.WithLabelValues(string(r))
 	}
-	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "rightsize_build_info", Help: "1, for its labels.",
-		ConstLabels: prometheus.Labels{"version": s.options.Version, "goversion": runtime.Version()}})
+	build := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "rightsize_build_info", Help: "1, for its labels.",
+		ConstLabels: prometheus.Labels{"version": s.options.Version, "goversion": runtime.Version()},
+	})
 	build.Set(1)
 	m.registry.MustRegister(m.scans, m.failures, m.took, m.lastTook, m.samples, m.queries, m.calls, m.requests, build, newShown(s),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))

@@ -58,6 +58,7 @@ type overview struct {
 	Report     bool
 	Cards      template.HTML
 	Basis      string
+	HeldOut    string // of the whole report alone
 	Selection  string
 	Summaries  []summary
 	Warnings   []string
@@ -209,7 +210,7 @@ func (s *Server) pageNamespace(w http.ResponseWriter, r *http.Request) {
 const mostRows = 50
 
 func (s *Server) writeOverview(w http.ResponseWriter, r *http.Request, namespace string) {
-	f, err := parseFilter(r.URL.Query())
+	f, err := filterOf(r)
 	if err != nil {
 		s.pageProblem(w, r, problemf(http.StatusBadRequest, "%v", err))
 		return
@@ -249,6 +250,7 @@ func (o *overview) fill(n *snapshot, f filter, all bool) (err error) {
 	o.Report, o.Filter = true, f
 	o.Basis = fmt.Sprintf("From usage of %s to %s UTC (%s), policy %s.", r.Window.Start().UTC().Format("2006-01-02 15:04"),
 		r.Window.Until.UTC().Format("2006-01-02 15:04"), recommender.ShortDuration(r.Window.Length), r.Policy.Name)
+	o.HeldOut = report.HeldOut(r)
 	o.Selection, o.Warnings = r.Selection(), r.Warnings
 	o.Rows, o.Namespaced = rows(r), all
 	o.Resources, o.Orders = choices(f.Only, recommender.CPU.String(), recommender.Memory.String()), nil

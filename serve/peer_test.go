@@ -16,37 +16,36 @@ import (
 
 // What a server answers is counted by its code, and the last of it is kept in words that are our own.
 func TestPeer(t *testing.T) {
-	var next func(*http.Request) (*http.Response, error)
+	var code int
+	var fault error
 	s := server(finds(Found{}))
 	p := s.peers.Prometheus
-	client := &http.Client{Transport: p.Watch(roundTrip(func(r *http.Request) (*http.Response, error) { return next(r) }))}
+	client := &http.Client{Transport: p.Watch(roundTrip(func(*http.Request) (*http.Response, error) {
+		if fault != nil {
+			return nil, fault
+		}
+		return &http.Response{StatusCode: code, Body: http.NoBody}, nil
+	}))}
 	if got := p.lastAnswer(); got.String() != "not asked" || got.good() {
 		t.Errorf("before any request: %s", got)
 	}
-	answers := func(code int) func(*http.Request) (*http.Response, error) {
-		return func(*http.Request) (*http.Response, error) {
-			return &http.Response{StatusCode: code, Body: http.NoBody}, nil
-		}
-	}
-	breaks := func(err error) func(*http.Request) (*http.Response, error) {
-		return func(*http.Request) (*http.Response, error) { return nil, err }
-	}
 	for _, c := range []struct {
-		next func(*http.Request) (*http.Response, error)
-		last string
-		good bool
-		code string
+		answers int
+		breaks  error
+		last    string
+		good    bool
+		code    string
 	}{
-		{answers(200), "200 OK", true, "200"},
-		{answers(422), "422 Unprocessable Entity", true, "422"},
-		{answers(503), "503 Service Unavailable", false, "503"},
-		{breaks(&net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}), "no answer: connection refused", false, "none"},
-		{breaks(&net.DNSError{Name: "s3cret"}), "no answer: its name is not found", false, "none"},
-		{breaks(context.DeadlineExceeded), "no answer: timeout", false, "none"},
-		{breaks(errors.New("s3cret")), "no answer: the connection broke", false, "none"},
+		{200, nil, "200 OK", true, "200"},
+		{422, nil, "422 Unprocessable Entity", true, "422"},
+		{503, nil, "503 Service Unavailable", false, "503"},
+		{0, &net.OpError{Op: "dial", Err: syscall.ECONNREFUSED}, "no answer: connection refused", false, "none"},
+		{0, &net.DNSError{Name: "s3cret"}, "no answer: its name is not found", false, "none"},
+		{0, context.DeadlineExceeded, "no answer: timeout", false, "none"},
+		{0, errors.New("s3cret"), "no answer: the connection broke", false, "none"},
 	} {
 		before := testutil.ToFloat64(s.metrics.queries.WithLabelValues(c.code))
-		next = c.next
+		code, fault = c.answers, c.breaks
 		if resp, err := client.Get("http://prometheus/api/v1/query?token=s3cret"); err == nil {
 			_ = resp.Body.Close()
 		}

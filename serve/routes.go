@@ -48,7 +48,7 @@ func (s *Server) Handler() http.Handler {
 		mux.Handle(r.pattern, named(r.pattern, r.handler))
 	}
 	mux.HandleFunc("/", s.nothingThere)
-	inner := http.Handler(http.MaxBytesHandler(gzhttp.GzipHandler(onlyReading(s.crowded(mux))), maxBody))
+	inner := http.MaxBytesHandler(gzhttp.GzipHandler(onlyReading(notRebound(s.local, s.crowded(mux)))), maxBody)
 	return s.observed(strict(inner))
 }
 
@@ -147,6 +147,8 @@ func (s *Server) observed(next http.Handler) http.Handler {
 	traced := otelhttp.NewHandler(next, "request", otelhttp.WithTracerProvider(s.traces.provider), otelhttp.WithPropagators(propagation.TraceContext{}),
 		otelhttp.WithFilter(func(r *http.Request) bool { return !routine(r.URL.Path) }))
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.underWay.Add(1)
+		defer s.underWay.Add(-1)
 		id, to := idOf(r), &routeName{"none"}
 		w.Header().Set("X-Request-Id", id)
 		ctx := context.WithValue(context.WithValue(r.Context(), requestKey{}, id), routeKey{}, to)
@@ -172,7 +174,8 @@ func routine(path string) bool { return path == "/metrics" || strings.HasPrefix(
 func (s *Server) serveMetrics() http.HandlerFunc {
 	h := promhttp.HandlerFor(s.metrics.registry, promhttp.HandlerOpts{
 		ErrorLog: slog.NewLogLogger(s.log.Handler(), slog.LevelWarn), ErrorHandling: promhttp.ContinueOnError,
-		DisableCompression: true, // all answers are compressed in one place
+		MaxRequestsInFlight: mostAtOnce,
+		DisableCompression:  true, // all answers are compressed in one place
 	})
 	return h.ServeHTTP
 }

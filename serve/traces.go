@@ -48,6 +48,9 @@ func TracesFromEnvironment(ctx context.Context, version string) (*Traces, error)
 			return nil, fmt.Errorf("invalid %s %q: want http/protobuf", name, p)
 		}
 	}
+	if err := checkExporter(); err != nil {
+		return nil, err
+	}
 	exporter, err := otlptracehttp.New(ctx)
 	if err != nil {
 		return nil, errors.New("exporting traces: " + HideTraceSecrets(err.Error()))
@@ -60,6 +63,27 @@ func TracesFromEnvironment(ctx context.Context, version string) (*Traces, error)
 	}
 	p := sdktrace.NewTracerProvider(sdktrace.WithBatcher(exporter), sdktrace.WithResource(about))
 	return newTraces(p, p.Shutdown), nil
+}
+
+// checkExporter looks at what the exporter would leave out where it cannot read it. Its error names variables and repeats no
+// value, which may be a credential.
+func checkExporter() error {
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_ENDPOINT", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"} {
+		text := os.Getenv(name)
+		if u, err := url.Parse(text); text != "" && (err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https") {
+			return fmt.Errorf("invalid %s: want an http or https address, such as http://collector:4318", name)
+		}
+	}
+	for _, name := range []string{"OTEL_EXPORTER_OTLP_HEADERS", "OTEL_EXPORTER_OTLP_TRACES_HEADERS"} {
+		for pair := range strings.SplitSeq(os.Getenv(name), ",") {
+			key, value, is := strings.Cut(pair, "=")
+			_, err := url.PathUnescape(value)
+			if strings.TrimSpace(pair) != "" && (!is || strings.TrimSpace(key) == "" || err != nil) {
+				return fmt.Errorf("invalid %s: want NAME=VALUE, several with commas between, values as in an address (%%20 for a space)", name)
+			}
+		}
+	}
+	return nil
 }
 
 func tracesWanted() bool {

@@ -135,6 +135,11 @@ func TestTracesFromEnvironment(t *testing.T) {
 		"disabled":        {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_SDK_DISABLED": "true"}, false, ""},
 		"no exporter":     {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_TRACES_EXPORTER": "none"}, false, ""},
 		"a good protocol": {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "http/protobuf"}, true, ""},
+		"no address":      {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "::s3cret"}, false, "invalid OTEL_EXPORTER_OTLP_ENDPOINT: want an http or https address, such as http://collector:4318"},
+		"no scheme":       {map[string]string{"OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": "collector:4318"}, false, "invalid OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: want an http or https address, such as http://collector:4318"},
+		"headers":         {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_HEADERS": "a=b%20c, d=,"}, true, ""},
+		"a bare header":   {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_HEADERS": "a=b,s3cret"}, false, "invalid OTEL_EXPORTER_OTLP_HEADERS: want NAME=VALUE, several with commas between, values as in an address (%20 for a space)"},
+		"a broken header": {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_TRACES_HEADERS": "a=s3cret%zz"}, false, "invalid OTEL_EXPORTER_OTLP_TRACES_HEADERS: want NAME=VALUE, several with commas between, values as in an address (%20 for a space)"},
 		"gRPC":            {map[string]string{"OTEL_EXPORTER_OTLP_ENDPOINT": "http://127.0.0.1:1", "OTEL_EXPORTER_OTLP_PROTOCOL": "grpc"}, false, `invalid OTEL_EXPORTER_OTLP_PROTOCOL "grpc": want http/protobuf`},
 	} {
 		t.Run(name, func(t *testing.T) {

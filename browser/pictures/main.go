@@ -1,6 +1,6 @@
-// Pictures takes those of the documents: of a report's page, light and dark, and of what a terminal got.
+// Pictures takes those of the documents: of a report's page, light and dark, of the served pages, and of what a terminal got.
 //
-//	go run ./pictures -page report.html -dir ../docs/pictures terminal.txt explain.txt
+//	go run ./pictures -page report.html -serve "rightsize serve -n shop" -dir ../docs/pictures terminal.txt explain.txt
 package main
 
 import (
@@ -24,28 +24,29 @@ import (
 func main() {
 	log.SetFlags(0)
 	page := flag.String("page", "", "the report as html")
+	command := flag.String("serve", "", "the command that serves the report, with its arguments")
 	dir := flag.String("dir", "", "where the pictures go")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "pictures -page FILE -dir DIR [FILE.txt, what a terminal got, with its colours]...")
+		fmt.Fprintln(flag.CommandLine.Output(), "pictures -page FILE -serve COMMAND -dir DIR [FILE.txt, what a terminal got, with its colours]...")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
-	if *page == "" || *dir == "" {
-		log.Fatal("pictures: give -page and -dir")
+	if *page == "" || *dir == "" || *command == "" {
+		log.Fatal("pictures: give -page, -serve and -dir")
 	}
-	if err := take(*page, *dir, flag.Args()); err != nil {
+	if err := take(*page, *command, *dir, flag.Args()); err != nil {
 		log.Fatalf("pictures: %v", err)
 	}
 }
 
 // picture is what one is taken of.
 type picture struct {
-	name, scheme, of string
-	click            string // what is clicked first
+	name, scheme, of string // of is a file, or an address that begins with http://
+	click            string // what is clicked first; "" is nothing
 	height           int64  // of the window; 0 for the height and width of what is clicked
 }
 
-func take(page, dir string, terminals []string) error {
+func take(page, command, dir string, terminals []string) error {
 	options, err := browser.Options()
 	if err != nil {
 		return err
@@ -61,10 +62,17 @@ func take(page, dir string, terminals []string) error {
 		return err
 	}
 	defer func() { _ = os.RemoveAll(screens) }()
+	served, err := startServed(ctx, command)
+	if err != nil {
+		return err
+	}
+	defer served.stop()
 	// The report's first container in danger is opened.
 	pictures := []picture{
 		{"report.png", "light", page, "#c0 .toggle", 1130},
 		{"report-dark.png", "dark", page, "#c0 .toggle", 1130},
+		{"served.png", "light", served.url + "/", "", 920},
+		{"served-workload.png", "light", served.url + "/workloads/shop/deployment/api", "", 920},
 	}
 	for _, terminal := range terminals {
 		p, err := pictureOf(terminal, screens)
@@ -98,7 +106,7 @@ func pictureOf(terminal, screens string) (picture, error) {
 
 // shoot takes the picture, as PNG.
 func (p picture) shoot(ctx context.Context) ([]byte, error) {
-	path, err := filepath.Abs(p.of)
+	address, err := p.address()
 	if err != nil {
 		return nil, err
 	}
@@ -107,18 +115,29 @@ func (p picture) shoot(ctx context.Context) ([]byte, error) {
 	}); err != nil {
 		return nil, err
 	}
-	steps := []chromedp.Action[chromedp.Void]{chromedp.EmulateViewport(1280, max(p.height, 900)), chromedp.Navigate("file://" + path)}
+	steps := []chromedp.Action[chromedp.Void]{chromedp.EmulateViewport(1280, max(p.height, 900)), chromedp.Navigate(address)}
 	if p.height == 0 {
 		if err := chromedp.Do(ctx, steps...); err != nil {
 			return nil, err
 		}
 		return chromedp.Run(ctx, chromedp.Screenshot(chromedp.CSS(p.click)))
 	}
-	if err := chromedp.Do(ctx, append(steps, chromedp.Click(chromedp.CSS(p.click)), chromedp.Blur(chromedp.CSS(p.click)),
-		chromedp.Evaluate[chromedp.Void]("scrollTo(0, 0)"))...); err != nil {
+	if p.click != "" {
+		steps = append(steps, chromedp.Click(chromedp.CSS(p.click)), chromedp.Blur(chromedp.CSS(p.click)))
+	}
+	if err := chromedp.Do(ctx, append(steps, chromedp.Evaluate[chromedp.Void]("scrollTo(0, 0)"))...); err != nil {
 		return nil, err
 	}
 	return chromedp.Run(ctx, chromedp.CaptureScreenshot())
+}
+
+// address is where the browser finds what the picture is of.
+func (p picture) address() (string, error) {
+	if strings.HasPrefix(p.of, "http://") {
+		return p.of, nil
+	}
+	path, err := filepath.Abs(p.of)
+	return "file://" + path, err
 }
 
 // screenOf is a page that looks as a terminal does. The styles are those that the tool uses.

@@ -153,7 +153,7 @@ func (o *options) timeFlags() flagGroup {
 func (o *options) outputFlags() flagGroup {
 	show := newFlagGroup("How to show it")
 	show.VarP(value(&o.format, "FORMAT", parseOutput, func(f report.Format) string { return f.Name }), "output", "o", strings.Join(outputs(), ", "))
-	show.BoolVar(&o.heldOut, "held-out", true, "hold the memory limits against the last 2d of the window, as they would have been learnt before, where that is 7d or longer")
+	o.heldOutFlag(show)
 	show.BoolVar(&o.plan, "plan", false, "print how many requests, series and samples reading would take, and read no usage")
 	return show
 }

@@ -16,6 +16,11 @@ const (
 	heldOutTrain = 5 * 24 * time.Hour
 )
 
+// heldOutFlag is of whoever shows how the policy in use did.
+func (o *options) heldOutFlag(to flagGroup) {
+	to.BoolVar(&o.heldOut, "held-out", true, "hold the memory limits against the last 2d of the window, as they would have been learnt before, where that is 7d or longer")
+}
+
 // holdOut has the policies in use learn from all but the window's last days and be held against these, container by
 // container, as usage is read. It is nil where the window is too short, or where nobody would see it.
 func (o *options) holdOut(plan *scan.Plan) *backtest.OutOfSample {

@@ -13,6 +13,7 @@ import (
 	"strconv"
 	"time"
 
+	"github.com/go-logr/logr"
 	"github.com/spf13/cobra"
 	"go.opentelemetry.io/otel"
 	"k8s.io/client-go/rest"
@@ -74,7 +75,9 @@ func newServe(std streams) *cobra.Command {
 	o.setDefaults()
 	logging := o.log.flags()
 	logging.Lookup("log-level").DefValue = logLevelText(slog.LevelInfo) // what a service does is worth a line
-	groups := []flagGroup{s.flags(), o.view.serveFlags(), o.money.flags(), o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), logging, o.kubeFlags()}
+	how := s.flags()
+	o.heldOutFlag(how)
+	groups := []flagGroup{how, o.view.serveFlags(), o.money.flags(), o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), logging, o.kubeFlags()}
 	for _, g := range groups {
 		cmd.Flags().AddFlagSet(g.FlagSet)
 	}
@@ -130,6 +133,9 @@ func (s *serveOptions) validate(ctx context.Context, o *options, std streams, ar
 	if err := o.validate(args); err != nil {
 		return err
 	}
+	if err := checkListen(s.listen); err != nil {
+		return err
+	}
 	policies, err := o.policies()
 	if err != nil {
 		return err
@@ -145,6 +151,18 @@ func (s *serveOptions) validate(ctx context.Context, o *options, std streams, ar
 		return usagef("reading --web-config %s: %w", s.webConfig, err)
 	}
 	return o.tryUsage(ctx, std)
+}
+
+// checkListen looks at what is wrong with an address on every machine.
+func checkListen(address string) error {
+	_, port, err := net.SplitHostPort(address)
+	if err == nil {
+		_, err = net.LookupPort("tcp", port)
+	}
+	if err != nil {
+		return usagef("invalid --listen %q: want HOST:PORT such as 127.0.0.1:8080, or :8080 for every address of the machine", address)
+	}
+	return nil
 }
 
 // tryUsage opens what usage is read from, where that asks nobody, and closes it: wrong flags are said at once.
@@ -166,11 +184,13 @@ func (s *serveOptions) run(ctx context.Context, o *options, std streams, args []
 		return err
 	}
 	log := std.log.logger()
+	otel.SetLogger(logr.Discard()) // what is wrong with its variables is checked before, and it would repeat their values
 	traces, err := service.TracesFromEnvironment(ctx, version())
 	if err != nil {
 		return usageError{err}
 	}
-	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { log.Warn(service.HideTraceSecrets("traces: " + recommender.Printable(err.Error()))) }))
+	complain := func(text string) { log.Warn(service.HideTraceSecrets("traces: " + recommender.Printable(text))) }
+	otel.SetErrorHandler(otel.ErrorHandlerFunc(func(err error) { complain(err.Error()) }))
 	profiles, err := listenForProfiles(s.pprof)
 	if err != nil {
 		return err

@@ -46,6 +46,7 @@ func TestServe(t *testing.T) {
 	t.Run("secrets", func(t *testing.T) { testServeKeepsSecrets(t, w) })
 	t.Run("one namespace", func(t *testing.T) { testServeOneNamespace(t, w) })
 	t.Run("faults", func(t *testing.T) { testServeFaults(t, w) })
+	t.Run("held out", func(t *testing.T) { testServeHeldOut(t, w) })
 	t.Run("second signal", func(t *testing.T) { testServeSecondSignal(t, w) })
 	plain := buildPlain(t) // the detector of races multiplies what is measured
 	t.Run("load", func(t *testing.T) { testServeLoad(t, w, plain) })
@@ -113,7 +114,9 @@ func shopServer(t *testing.T, demo string) http.Handler {
 	}
 	objects := map[string][]json.RawMessage{}
 	for _, n := range nodes {
-		n.SetNamespace("shop")
+		if err := n.SetNamespace("shop"); err != nil {
+			t.Fatal(err)
+		}
 		text, err := n.MarshalJSON()
 		if err != nil {
 			t.Fatal(err)
@@ -246,8 +249,8 @@ func (s *served) get(path string) (int, string) {
 	return resp.StatusCode, string(text)
 }
 
-// metric is the sum of a metric's series; ok is false where it has none. labels is a part of what is between the braces.
-func (s *served) metric(name, labels string) (sum float64, ok bool) {
+// metric is the sum of a metric's series, 0 where it has none. labels is a part of what is between the braces.
+func (s *served) metric(name, labels string) (sum float64) {
 	_, text := s.get("/metrics")
 	for line := range strings.Lines(text) {
 		series, value, _ := strings.Cut(strings.TrimSpace(line), " ")
@@ -255,10 +258,10 @@ func (s *served) metric(name, labels string) (sum float64, ok bool) {
 			continue
 		}
 		if x, err := strconv.ParseFloat(value, 64); err == nil {
-			sum, ok = sum+x, true
+			sum += x
 		}
 	}
-	return sum, ok
+	return sum
 }
 
 func (s *served) ready() bool { code, _ := s.get("/health/ready"); return code == http.StatusOK }
@@ -311,7 +314,7 @@ func testServeKeepsSecrets(t *testing.T, w world) {
 	}, "--header", "X-Own: he4der-word", "--interval", "300ms", "--timeout", "10s")
 	eventually(t, "it is ready", s.ready)
 	wrong.Store(true)
-	eventually(t, "a scan has failed", func() bool { n, _ := s.metric("rightsize_scan_failures_total", ""); return n > 0 })
+	eventually(t, "a scan has failed", func() bool { return s.metric("rightsize_scan_failures_total", "") > 0 })
 	eventually(t, "spans were sent", func() bool {
 		return strings.Contains(spans.String(), "prometheus POST") && strings.Contains(spans.String(), "kubernetes GET")
 	})
@@ -405,8 +408,8 @@ func testServeFaults(t *testing.T, w world) {
 		}
 		armed.Store(&stop)
 		<-stopped
-		before, _ := s.metric("rightsize_scan_failures_total", "")
-		eventually(t, name+": scans fail", func() bool { n, _ := s.metric("rightsize_scan_failures_total", ""); return n > before })
+		before := s.metric("rightsize_scan_failures_total", "")
+		eventually(t, name+": scans fail", func() bool { return s.metric("rightsize_scan_failures_total", "") > before })
 		if code, page := s.get("/"); code != 200 || !strings.Contains(page, "deployment/api") || !strings.Contains(page, "The last scan, at ") {
 			t.Errorf("%s is gone: the page is %d %s", name, code, page)
 		}
@@ -414,8 +417,8 @@ func testServeFaults(t *testing.T, w world) {
 		if code != 200 || !strings.Contains(body, `"name":"`+name+`","ok":false,"required":false`) {
 			t.Errorf("%s is gone: readiness is %d %s", name, code, body)
 		}
-		first, _ := s.metric("rightsize_report_age_seconds", "")
-		if second, _ := s.metric("rightsize_report_age_seconds", ""); second <= first {
+		first := s.metric("rightsize_report_age_seconds", "")
+		if second := s.metric("rightsize_report_age_seconds", ""); second <= first {
 			t.Errorf("%s is gone: the age is %v and then %v", name, first, second)
 		}
 		if code, _ := s.get("/health/live"); code != 200 {
@@ -477,8 +480,8 @@ func testServeLoad(t *testing.T, w world, binary string) {
 		}
 	}
 	requests.Wait()
-	scans, _ := s.metric("rightsize_scans_total", `"complete"`)
-	failures, _ := s.metric("rightsize_scan_failures_total", "")
+	scans := s.metric("rightsize_scans_total", `"complete"`)
+	failures := s.metric("rightsize_scan_failures_total", "")
 	if wrong.Load() > 0 || scans < 3 || failures > 0 {
 		t.Errorf("%d of %d requests went wrong; %v scans, %v failures", wrong.Load(), perSecond*seconds, scans, failures)
 	}
@@ -510,7 +513,7 @@ func testServeSoak(t *testing.T, w world, binary string) {
 	prometheus, cluster := w.servers(t)
 	profiles := "127.0.0.1:" + freePort(t)
 	s := startBinary(t, binary, prometheus.url(), cluster, nil, "--interval", "1ms", "--pprof", profiles, "--container", "api", "deployment/api")
-	scans := func() float64 { n, _ := s.metric("rightsize_scans_total", `"complete"`); return n }
+	scans := func() float64 { return s.metric("rightsize_scans_total", `"complete"`) }
 	usage := func() map[string]float64 {
 		if resp, err := http.Get("http://" + profiles + "/debug/pprof/heap?gc=1"); err != nil {
 			t.Fatal(err)
@@ -519,7 +522,7 @@ func testServeSoak(t *testing.T, w world, binary string) {
 		}
 		all := map[string]float64{}
 		for _, name := range []string{"go_goroutines", "process_open_fds", "go_memstats_heap_alloc_bytes"} {
-			all[name], _ = s.metric(name, "")
+			all[name] = s.metric(name, "")
 		}
 		return all
 	}
@@ -543,7 +546,7 @@ func testServeSoak(t *testing.T, w world, binary string) {
 		}
 	}
 	t.Logf("before %v, after %v", before, after)
-	if n, _ := s.metric("rightsize_scan_failures_total", ""); n > 0 {
+	if n := s.metric("rightsize_scan_failures_total", ""); n > 0 {
 		t.Errorf("%v scans failed", n)
 	}
 	if code := s.end(t, syscall.SIGTERM); code != 0 {
