@@ -16,6 +16,7 @@ type cost struct {
 	wall       time.Duration
 	cpu        time.Duration // of the client's process; 0 where the client is this program
 	memory     int64         // the client's peak, bytes
+	anonymous  int64         // that without pages of files
 	server     time.Duration // Prometheus's CPU
 	serverPeak int64         // bytes
 }
@@ -185,7 +186,7 @@ func (l *lab) command(cmd *exec.Cmd) (cost, error) {
 	if err == nil && usage.ExitCode != 0 {
 		err = fmt.Errorf("%v: exit code %d: %s", cmd.Args, usage.ExitCode, text)
 	}
-	return cost{wall: usage.Wall, cpu: usage.CPU, memory: usage.PeakMemory}, err
+	return cost{wall: usage.Wall, cpu: usage.CPU, memory: usage.PeakMemory, anonymous: usage.PeakAnonymous}, err
 }
 
 // tailWriter keeps the first part of what a command says.

@@ -93,6 +93,10 @@ type Usage struct {
 	ExitCode   int
 	Wall, CPU  time.Duration
 	PeakMemory int64 // bytes of resident memory
+
+	// PeakAnonymous is that without pages of files, such as the program's own, which the kernel may drop: as often as
+	// was looked, in bytes; 0 where there is no telling.
+	PeakAnonymous int64
 }
 
 // Measure runs a command to its end and says how it ended. An exit code is no error.
@@ -102,26 +106,25 @@ func (g *Group) Measure(cmd *exec.Cmd) (Usage, error) {
 	if err != nil {
 		return Usage{}, err
 	}
-	peak := p.watchMemory()
+	peak, anonymous := p.watchMemory()
 	var exit *exec.ExitError
 	if p.err != nil && !errors.As(p.err, &exit) {
 		return Usage{}, p.err
 	}
 	state := cmd.ProcessState
-	return Usage{state.ExitCode(), time.Since(begin), state.UserTime() + state.SystemTime(), peak}, nil
+	return Usage{state.ExitCode(), time.Since(begin), state.UserTime() + state.SystemTime(), peak, anonymous}, nil
 }
 
-// watchMemory returns the peak of the process's resident memory, in bytes, when it has ended.
-func (p *Process) watchMemory() int64 {
+// watchMemory returns the peaks of the process's resident memory, in bytes, when it has ended.
+func (p *Process) watchMemory() (all, own int64) {
 	ticker := time.NewTicker(5 * time.Millisecond)
 	defer ticker.Stop()
-	peak := int64(0)
 	for {
 		select {
 		case <-p.done:
-			return max(peak, p.maxRSS())
+			return max(all, p.maxRSS()), own
 		case <-ticker.C:
-			peak = max(peak, residentPeak(p.cmd.Process.Pid))
+			all, own = max(all, residentPeak(p.cmd.Process.Pid)), max(own, anonymous(p.cmd.Process.Pid))
 		}
 	}
 }

@@ -26,11 +26,19 @@ func Confine(cmd *exec.Cmd, root string, id int) {
 
 // residentPeak is the most resident memory that a running process has had, in bytes; 0 if it is gone.
 func residentPeak(pid int) int64 {
+	return memoryOf(pid, "VmHWM:")
+}
+
+// anonymous is how much of its resident memory a running process has that is no page of a file, the program's own
+// included, in bytes; 0 if it is gone.
+func anonymous(pid int) int64 { return memoryOf(pid, "RssAnon:") }
+
+func memoryOf(pid int, field string) int64 {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0
 	}
-	_, after, _ := bytes.Cut(status, []byte("VmHWM:"))
+	_, after, _ := bytes.Cut(status, []byte(field))
 	var kibibytes int64
 	_, _ = fmt.Sscan(string(after[:min(len(after), 32)]), &kibibytes)
 	return kibibytes << 10

@@ -21,6 +21,9 @@ func Confine(cmd *exec.Cmd, root string, id int) {
 // residentPeak is only known once a process has ended.
 func residentPeak(int) int64 { return 0 }
 
+// anonymous is not known.
+func anonymous(int) int64 { return 0 }
+
 // maxRSS is the most resident memory that the ended process has had, in bytes.
 func (p *Process) maxRSS() int64 {
 	usage, ok := p.cmd.ProcessState.SysUsage().(*syscall.Rusage)
