@@ -147,7 +147,10 @@ func (b *tab) follow(steps ...chromedp.Action[chromedp.Void]) {
 // rows are the containers and resources that a served page lists, from top to bottom.
 func (b *tab) rows() []string {
 	b.t.Helper()
-	return eval[[]string](b, `[...document.querySelectorAll('[aria-label="Containers"] tbody tr')].map(r => { const c = [...r.cells].map(c => c.innerText); return r.querySelector('a[href^="/workloads/"]') ? [r.querySelector('a[href^="/workloads/"]').innerText, ...c.slice(c.indexOf(r.querySelector('a[href^="/workloads/"]').innerText) + 1).slice(0, 2)].join(" ") : c.join(" "); })`)
+	return eval[[]string](b, `[...document.querySelectorAll('[aria-label="Containers"] tbody tr')].map(r => {
+		const first = r.querySelector('a[href^="/workloads/"]')?.closest("td").cellIndex ?? 0;
+		return [...r.cells].slice(first, first + 3).map(c => c.innerText).join(" ");
+	})`)
 }
 
 func (b *tab) wantText(parts ...string) {
