@@ -1,6 +1,6 @@
 // Package recommender decides what a container should request and be limited to, given what it has used.
 //
-// It is pure: no clock, no input or output, nothing but the standard library and gonum. Everything it
+// It is pure: no clock, no input or output, nothing but the standard library. Everything it
 // needs is in its arguments, so a recommendation can be repeated, tested and replayed against history.
 package recommender
 

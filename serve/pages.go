@@ -162,16 +162,28 @@ func (s *Server) page(title string, path ...link) page {
 	}
 	p.State += state.String()
 	if last := state.Last; last != nil && last.Failure != nil {
-		text := fmt.Sprintf("The last scan, at %s UTC, failed (%s): %s", last.Started.UTC().Format("15:04"), last.Failure.Reason, recommender.Printable(last.Failure.Error()))
-		if state.InARow > 1 {
-			text += fmt.Sprintf(" (%d failures in a row)", state.InARow)
-		}
-		p.Alarms = append(p.Alarms, text)
+		p.Alarms = append(p.Alarms, state.failure(n != nil))
 	}
 	if n != nil {
 		p.Alarms = append(p.Alarms, lacks(n.Report)...)
 	}
 	return p
+}
+
+// failure says how the last scan failed; kept is whether there is a report from before.
+func (s scanState) failure(kept bool) string {
+	var besides []string
+	if s.InARow > 1 {
+		besides = append(besides, fmt.Sprintf("%d failures in a row", s.InARow))
+	}
+	if kept {
+		besides = append(besides, "this page shows the last good report")
+	}
+	text := fmt.Sprintf("The last scan, at %s UTC, failed (%s): %s", s.Last.Started.UTC().Format("15:04"), s.Last.Failure.Reason, recommender.Printable(s.Last.Failure.Error()))
+	if len(besides) > 0 {
+		text += " (" + strings.Join(besides, "; ") + ")"
+	}
+	return text
 }
 
 // lacks says what a report lacks that it should have.

@@ -66,7 +66,7 @@ func TestFailedScanKeepsTheReport(t *testing.T) {
 			t.Error("a failed scan replaced the report")
 		}
 	}
-	wantText(t, "the page after failures", wantStatus(t, s, "/", 200), "deployment/api", "The last scan, at ", "failed (kubernetes): 403 &lt;b&gt;no", "(3 failures in a row)")
+	wantText(t, "the page after failures", wantStatus(t, s, "/", 200), "deployment/api", "The last scan, at ", "failed (kubernetes): 403 &lt;b&gt;no", "(3 failures in a row; this page shows the last good report)")
 	wantStatus(t, s, "/health/ready", 200)
 
 	next = finds(lacking(good, 1))
