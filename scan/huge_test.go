@@ -104,7 +104,7 @@ func TestPackedWorkload(t *testing.T) {
 	if diff := difference(want, got); diff != "" {
 		t.Errorf("packed, the result is another (-want +got):\n%s", diff)
 	}
-	memory := want.Items[0].Recommendation.Evidence[recommender.Memory]
+	memory := want.Items[0].Evidence[recommender.Memory]
 	if all := 1000 * 1152 * 3; memory.Samples+memory.Dropped != all || memory.Dropped != 4*500 {
 		t.Errorf("%d samples and %d dropped, want %d", memory.Samples, memory.Dropped, all)
 	}
