@@ -15,7 +15,7 @@ const (
 type generation struct {
 	name        string
 	first, last time.Time
-	lists       [][]float64 // of samples, one a pod, each ascending
+	samples     []Samples // of each pod
 }
 
 // levelChange tells where the pods of the newest revision use much more or less than those before them: then
@@ -34,7 +34,7 @@ func levelChange(j *judgement) {
 		if since < minPodTime || before < minPodTime {
 			continue
 		}
-		newer, older := Pool(newest.lists...), Pool(earlier.lists...)
+		newer, older := Join(newest.samples...), Join(earlier.samples...)
 		now, then := newer.Quantile(0.5), older.Quantile(0.5)
 		more := before >= workingDays && now > older.Quantile(0.99)
 		less := since >= workingDays && then > newer.Quantile(0.99)
@@ -67,11 +67,11 @@ func generations(pods []PodUsage) (newest, earlier generation, ok bool) {
 			earlier.add(p)
 		}
 	}
-	return newest, earlier, len(newest.lists) > 0 && len(earlier.lists) > 0
+	return newest, earlier, len(newest.samples) > 0 && len(earlier.samples) > 0
 }
 
 func (g *generation) add(p PodUsage) {
-	if len(p.Samples) == 0 {
+	if p.Samples.Len() == 0 {
 		return
 	}
 	if g.first.IsZero() || p.First.Before(g.first) {
@@ -80,5 +80,5 @@ func (g *generation) add(p PodUsage) {
 	if p.Last.After(g.last) {
 		g.last = p.Last
 	}
-	g.lists = append(g.lists, p.Samples)
+	g.samples = append(g.samples, p.Samples)
 }

@@ -137,7 +137,7 @@ func podSkew(j *judgement) {
 			if p.Covered < least {
 				continue
 			}
-			if p50 := Quantile(0.5, p.Samples); p50 > p99 && p50-p99 >= DefaultPolicy().Floor[r] {
+			if p50 := p.Samples.Quantile(0.5); p50 > p99 && p50-p99 >= DefaultPolicy().Floor[r] {
 				above++
 				if p50 > worstP50 {
 					worst, worstP50 = p, p50

@@ -34,6 +34,7 @@ func simulate(r Resource, pods ...simPod) History {
 		use := PodUsage{Pod: p.name, Generation: p.revision, Restarts: len(p.restarts)}
 		restarts += len(p.restarts)
 		born, lives := p.from, p.restarts
+		var samples []float64
 		for k := 1; k <= w.Points(); k++ {
 			since := time.Duration(k) * w.Step
 			if since <= p.from || since > p.to {
@@ -43,7 +44,7 @@ func simulate(r Resource, pods ...simPod) History {
 				born, lives = lives[0], lives[1:]
 			}
 			v := p.level(w.Time(k), since-born)
-			use.Samples = append(use.Samples, v)
+			samples = append(samples, v)
 			if r == Memory {
 				use.Lows = w.Lows(use.Lows, []int{k}, []float64{v})
 			}
@@ -52,9 +53,10 @@ func simulate(r Resource, pods ...simPod) History {
 			}
 			use.Last, covered[k] = w.Time(k), true
 		}
-		use.Covered = time.Duration(len(use.Samples)) * w.Step
-		u.add(use.Samples...)
-		slices.Sort(use.Samples)
+		use.Covered = time.Duration(len(samples)) * w.Step
+		u.add(samples...)
+		slices.Sort(samples)
+		use.Samples = Pool(samples)
 		h.Pods[r] = append(h.Pods[r], use)
 	}
 	h.Restarts = &restarts

@@ -11,7 +11,7 @@ type PodUsage struct {
 	Pod        string
 	Generation string // what tells its revision of the workload from others; empty where that is not known
 
-	Samples     []float64     // ascending and finite
+	Samples     Samples       // finite
 	First, Last time.Time     // of the grid's points with samples
 	Covered     time.Duration // points with samples, times the step
 

@@ -31,7 +31,7 @@ func (u *Usage) add(samples ...float64) {
 	}
 	u.Dropped += len(samples) - len(list)
 	slices.Sort(list)
-	u.Samples = Pool(append(slices.Clip(u.Samples.lists), list)...)
+	u.Samples = Join(u.Samples, Pool(list))
 }
 
 func repeat(n int, v float64) []float64 { return slices.Repeat([]float64{v}, n) }

@@ -4,25 +4,44 @@ import (
 	"iter"
 	"math"
 	"slices"
-	"sort"
 )
 
 // Samples are those of several ascending lists, one for each pod of a workload, taken together without being put
 // together: a week of a big workload is there once. All are finite. The zero Samples are none.
 type Samples struct {
-	lists [][]float64 // none is empty
+	lists []list // none is empty
 	n     int
 }
 
 // Pool takes ascending lists together. It keeps them, so they must not change.
 func Pool(lists ...[]float64) (s Samples) {
 	for _, l := range lists {
-		if len(l) > 0 {
-			s.lists = append(s.lists, l)
-			s.n += len(l)
+		s.add(list{plain: l})
+	}
+	return s
+}
+
+// Ascending are the samples of a list that was ascending before it was packed.
+func (p Packed) Ascending() (s Samples) {
+	s.add(list{packed: &p, to: p.n})
+	return s
+}
+
+// Join takes samples together, without copying them.
+func Join(parts ...Samples) (s Samples) {
+	for _, p := range parts {
+		for _, l := range p.lists {
+			s.add(l)
 		}
 	}
 	return s
+}
+
+func (s *Samples) add(l list) {
+	if l.len() > 0 {
+		s.lists = append(s.lists, l)
+		s.n += l.len()
+	}
 }
 
 // Len is how many there are.
@@ -31,8 +50,9 @@ func (s Samples) Len() int { return s.n }
 // All are the samples, list by list.
 func (s Samples) All() iter.Seq[float64] {
 	return func(yield func(float64) bool) {
+		var room []float64
 		for _, l := range s.lists {
-			for _, v := range l {
+			for _, v := range l.values(&room) {
 				if !yield(v) {
 					return
 				}
@@ -45,8 +65,8 @@ func (s Samples) All() iter.Seq[float64] {
 func (s Samples) Min() float64 {
 	lowest := math.NaN()
 	for i, l := range s.lists {
-		if i == 0 || l[0] < lowest {
-			lowest = l[0]
+		if v := l.at(0); i == 0 || v < lowest {
+			lowest = v
 		}
 	}
 	return lowest
@@ -56,8 +76,8 @@ func (s Samples) Min() float64 {
 func (s Samples) Max() float64 {
 	highest := math.NaN()
 	for i, l := range s.lists {
-		if i == 0 || l[len(l)-1] > highest {
-			highest = l[len(l)-1]
+		if v := l.at(l.len() - 1); i == 0 || v > highest {
+			highest = v
 		}
 	}
 	return highest
@@ -66,9 +86,10 @@ func (s Samples) Max() float64 {
 // Mean is NaN of none.
 func (s Samples) Mean() float64 {
 	sum := 0.0
+	var room []float64
 	for _, l := range s.lists {
 		part := 0.0 // of one list first: a sum of so many would lose more of each
-		for _, v := range l {
+		for _, v := range l.values(&room) {
 			part += v
 		}
 		sum += part
@@ -79,7 +100,7 @@ func (s Samples) Mean() float64 {
 // UpTo counts those that are not above v.
 func (s Samples) UpTo(v float64) (n int) {
 	for _, l := range s.lists {
-		n += sort.Search(len(l), func(i int) bool { return l[i] > v })
+		n += l.upTo(v)
 	}
 	return n
 }
@@ -100,6 +121,9 @@ const fewSamples = 64
 // nth is the sample with i others before it. Floats are ordered as the integers that ordinal makes of them; those between
 // the lowest and the highest are halved, and with them what each list still has between, until few are left.
 func (s Samples) nth(i int) float64 {
+	if len(s.lists) == 1 {
+		return s.lists[0].at(i)
+	}
 	lists := slices.Clone(s.lists)
 	low, high, left := ordinal(s.Min()), ordinal(s.Max()), s.n
 	ends := make([]int, len(lists)) // of what is not above the middle
@@ -107,25 +131,30 @@ func (s Samples) nth(i int) float64 {
 		middle := low + (high-low)/2
 		v, upTo := fromOrdinal(middle), 0
 		for k, l := range lists {
-			ends[k] = sort.Search(len(l), func(j int) bool { return l[j] > v })
+			ends[k] = l.upTo(v)
 			upTo += ends[k]
 		}
 		if upTo > i {
 			high, left = middle, upTo
 			for k, end := range ends {
-				lists[k] = lists[k][:end]
+				lists[k] = lists[k].part(0, end)
 			}
 			continue
 		}
 		low, left, i = middle+1, left-upTo, i-upTo
 		for k, end := range ends {
-			lists[k] = lists[k][end:]
+			lists[k] = lists[k].part(end, lists[k].len())
 		}
 	}
 	if low >= high {
 		return fromOrdinal(low)
 	}
-	rest := slices.Concat(lists...)
+	rest := make([]float64, 0, left)
+	for _, l := range lists {
+		for k := range l.len() {
+			rest = append(rest, l.at(k))
+		}
+	}
 	slices.Sort(rest)
 	return rest[i]
 }

@@ -45,10 +45,12 @@ func TestPodsChangeNoValue(t *testing.T) {
 		u := &h.Usage[r]
 		for pod, factor := range map[string]float64{"a": 1, "b": 9} {
 			p := PodUsage{Pod: pod, Covered: 40 * time.Hour, Last: time.Unix(144000, 0), Generation: pod}
+			var samples []float64
 			for k := range 500 {
-				p.Samples = append(p.Samples, factor*unit*(1+float64(k)/500))
+				samples = append(samples, factor*unit*(1+float64(k)/500))
 			}
-			u.add(p.Samples...)
+			u.add(samples...)
+			p.Samples = Pool(samples)
 			h.Pods[r] = append(h.Pods[r], p)
 		}
 		u.Covered, u.Pods = 48*time.Hour, 2

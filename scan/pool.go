@@ -24,7 +24,11 @@ type pool struct {
 	keepsCurves bool
 	keepsTimes  bool // somebody wants timelines
 
+	packAbove int // samples
+	plain     int // samples that are not packed
+
 	sorter      recommender.Sorter
+	room        []float64 // for one pod's samples at a time
 	expressions promquery.Expressions
 
 	owners   recommender.Owners
@@ -42,7 +46,7 @@ type key struct {
 type entry struct {
 	usage      [recommender.NumResources]recommender.Usage
 	covered    [recommender.NumResources][]uint64 // a bit a grid point
-	pods       [recommender.NumResources]map[string]*recommender.PodUsage
+	pods       [recommender.NumResources]map[string]*gathered
 	runs       map[string]bool // the runs, by name, with a sample in the window
 	unmeasured map[string]bool // those of them that no CPU rate could be taken of
 	kills      []recommender.OOMKill
@@ -56,6 +60,7 @@ type entry struct {
 func newPool(plan Plan, b batch, p *pods) *pool {
 	h := &pool{
 		window: plan.Window, match: p.match, owners: p.index.Owners, declared: p.declared,
+		packAbove:   cmp.Or(plan.PackAbove, packAbove),
 		keepsRecent: plan.needsRecent(), keepsCurves: plan.Curves, keepsTimes: plan.Replay != nil,
 		entries: make(map[key]*entry), strays: make(map[string]map[workload.Ref]bool),
 	}
@@ -75,16 +80,16 @@ func (h *pool) newEntry() *entry {
 		if h.keepsCurves {
 			e.curves[r] = newOutliner(h.window)
 		}
-		e.pods[r] = make(map[string]*recommender.PodUsage)
+		e.pods[r] = make(map[string]*gathered)
 	}
 	return e
 }
 
 // pod is where a pod's samples of a resource are kept. They stay apart until history pools them.
-func (e *entry) pod(r recommender.Resource, name string) *recommender.PodUsage {
+func (e *entry) pod(r recommender.Resource, name string) *gathered {
 	p := e.pods[r][name]
 	if p == nil {
-		p = &recommender.PodUsage{Pod: name}
+		p = &gathered{PodUsage: recommender.PodUsage{Pod: name}}
 		e.pods[r][name] = p
 	}
 	return p
@@ -122,7 +127,7 @@ func (h *pool) addSeries(s promquery.Series) {
 	e.runs[h.run(s.Pod)] = true
 	own := e.pod(s.Resource, s.Pod)
 	if h.keepsTimes {
-		e.timesOf(s.Pod)[s.Resource].add(len(own.Samples), s.Points)
+		e.timesOf(s.Pod)[s.Resource].add(own.n, s.Points)
 	}
 	h.addToPod(own, s)
 	if h.keepsRecent {
@@ -154,8 +159,9 @@ func (h *pool) addSeries(s promquery.Series) {
 }
 
 // addToPod adds the samples as they are: what is not finite is sorted out when they are pooled.
-func (h *pool) addToPod(p *recommender.PodUsage, s promquery.Series) {
-	p.Samples = append(p.Samples, s.Values...)
+func (h *pool) addToPod(p *gathered, s promquery.Series) {
+	p.add(s.Values...)
+	h.packMany(len(s.Values))
 	if len(s.Points) == 0 {
 		return
 	}
@@ -226,7 +232,7 @@ func (e *entry) addShortRun(pod, name string, run promquery.Run, peak recommende
 	e.runs[name] = true
 	if peak.Pod != "" {
 		p := e.pod(recommender.Memory, pod)
-		p.Samples = append(p.Samples, peak.Value)
+		p.add(peak.Value)
 		if o := e.curves[recommender.Memory]; o != nil {
 			o.addRun(peak.At, peak.Value)
 		}
@@ -237,7 +243,7 @@ func (e *entry) addShortRun(pod, name string, run promquery.Run, peak recommende
 	}
 	u := &e.usage[recommender.CPU]
 	p := e.pod(recommender.CPU, pod)
-	p.Samples = append(p.Samples, run.CPU)
+	p.add(run.CPU)
 	if o := e.curves[recommender.CPU]; o != nil && peak.Pod != "" {
 		o.addRun(peak.At, run.CPU)
 	}
@@ -248,7 +254,7 @@ func (e *entry) addShortRun(pod, name string, run promquery.Run, peak recommende
 func (e *entry) addRunTimes(pod string, point int, run promquery.Run, peak recommender.Peak) {
 	for r, has := range [recommender.NumResources]bool{recommender.CPU: run.Measured && peak.Pod != "", recommender.Memory: peak.Pod != ""} {
 		if r := recommender.Resource(r); has {
-			e.timesOf(pod)[r].addPoint(len(e.pod(r, pod).Samples), int32(point))
+			e.timesOf(pod)[r].addPoint(e.pod(r, pod).n, int32(point))
 		}
 	}
 }
@@ -292,20 +298,19 @@ func (h *pool) curves(c recommender.Container) (out [recommender.NumResources]Cu
 // takePods pools the pods' samples into u, and gives each pod's own, in order of their names.
 func (h *pool) takePods(e *entry, r recommender.Resource, u *recommender.Usage) []recommender.PodUsage {
 	var out []recommender.PodUsage
-	var samples [][]float64
+	var samples []recommender.Samples
 	for _, name := range slices.Sorted(maps.Keys(e.pods[r])) {
-		p := *e.pods[r][name]
-		all := len(p.Samples)
-		p.Samples = slices.DeleteFunc(p.Samples, notFinite)
-		u.Dropped += all - len(p.Samples)
-		h.sorter.Sort(p.Samples)
+		own := e.pods[r][name]
+		p, dropped := own.PodUsage, 0
+		p.Samples, dropped = own.take(&h.sorter, &h.room)
+		u.Dropped += dropped
 		samples = append(samples, p.Samples)
-		p.Covered = time.Duration(len(p.Samples)) * h.window.Step
+		p.Covered = time.Duration(p.Samples.Len()) * h.window.Step
 		p.Generation, p.Restarts = h.generation(name), e.restarts[name]
 		out = append(out, p)
 	}
 	e.pods[r] = nil
-	u.Samples = recommender.Pool(samples...)
+	u.Samples = recommender.Join(samples...)
 	return out
 }
 

@@ -32,6 +32,10 @@ type Plan struct {
 	Workers      int // batches read at once; at least 1
 	PodsPerBatch int // bounds what one batch holds in memory; 0 is what samplesPerBatch allows
 
+	// PackAbove is how many samples of a batch are kept as they came; 0 is 5 million. Packed ones take less memory and
+	// more time, and give the same.
+	PackAbove int
+
 	// SampleInterval is about the time between samples that Source reads; 0 is the window's step.
 	SampleInterval time.Duration
 

@@ -150,7 +150,7 @@ func (h *pool) timeline(c recommender.Container, unwanted [recommender.NumResour
 		p := PodTimeline{Pod: name}
 		for r := range recommender.NumResources {
 			if own := e.pods[r][name]; own != nil && !unwanted[r] {
-				p.Points[r], p.Values[r] = e.times[name][r].line(own.Samples)
+				p.Points[r], p.Values[r] = e.times[name][r].line(own.samples(&h.room))
 			}
 		}
 		pods = append(pods, p)
