@@ -6,8 +6,8 @@ import (
 	"github.com/rightsize/rightsize/recommender"
 )
 
-// packAbove is how many samples of a batch are kept as they came, at 8 bytes each. When there are more they are packed. It is
-// what 1,000 pods of two containers have, so that only workloads that do not fit in a batch take the time.
+// packAbove is how many samples of a batch are kept as they came: 40 MB. When there are more they are packed. A batch of 100 pods
+// of two containers, read sample by sample at 30 s, has 4.4 million in a week, so few but huge workloads take the time.
 const packAbove = 5_000_000
 
 // gathered is what came of one pod so far.
