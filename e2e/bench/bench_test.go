@@ -44,8 +44,22 @@ func TestDecodeWhatWasWritten(t *testing.T) {
 	}
 	// Six containers, two metrics, a sample each 30 s of a week; a rollout may lose or repeat one of a pod.
 	const want, around = perDeployment * 2 * 7 * 2880, perDeployment * 2 * generations
-	if got := samplesIn(t, out.String()); got < want-around || got > want+around {
+	got := samplesIn(t, out.String())
+	if got < want-around || got > want+around {
 		t.Errorf("decoded %d samples, want about %d", got, want)
+	}
+	// Written two days at a time, as larger sets are, it is the same.
+	parts := t.TempDir()
+	if err := plan(perDeployment).WriteBlocksInPasses(context.Background(), parts, 2); err != nil {
+		t.Fatal(err)
+	}
+	out.Reset()
+	if err := decodeAll(context.Background(), parts, &out); err != nil || samplesIn(t, out.String()) != got {
+		t.Errorf("in passes, decoded %s samples, want %d (%v)", &out, got, err)
+	}
+	whole, _ := filepath.Glob(filepath.Join(set.blocks(), "*", "meta.json"))
+	if n, _ := filepath.Glob(filepath.Join(parts, "*", "meta.json")); len(n) != len(whole) || len(n) != days {
+		t.Errorf("in passes there are %d blocks, and %d else, want %d", len(n), len(whole), days)
 	}
 }
 

@@ -22,22 +22,40 @@ const day = 86_400_000 // milliseconds
 // WriteBlocks writes the history as blocks of a day each into a folder, which becomes one that a Prometheus
 // can start over.
 func (h History) WriteBlocks(ctx context.Context, dir string) error {
+	return h.WriteBlocksInPasses(ctx, dir, h.days())
+}
+
+// WriteBlocksInPasses is WriteBlocks of so many days at a time: it has only these in memory, and goes through the history
+// once for each so many.
+func (h History) WriteBlocksInPasses(ctx context.Context, dir string, days int) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
-	days := &dayWriters{dir: dir, first: h.From.UnixMilli() / day}
-	defer days.close()
-	if err := h.Each(func(s Series) error { return days.append(ctx, s) }); err != nil {
-		return fmt.Errorf("writing blocks into %s: %w", dir, err)
+	for first := 0; first < h.days(); first += days {
+		if err := h.writePass(ctx, dir, h.From.UnixMilli()/day+int64(first), int64(days)); err != nil {
+			return fmt.Errorf("writing blocks into %s: %w", dir, err)
+		}
 	}
-	return days.flush(ctx)
+	return nil
 }
 
-// dayWriters are a writer for each day of the history.
+// days is how many days the history touches.
+func (h History) days() int { return int(h.Until.UnixMilli()/day-h.From.UnixMilli()/day) + 1 }
+
+func (h History) writePass(ctx context.Context, dir string, first, days int64) error {
+	writers := &dayWriters{dir: dir, first: first, end: first + days}
+	defer writers.close()
+	if err := h.Each(func(s Series) error { return writers.append(ctx, s) }); err != nil {
+		return err
+	}
+	return writers.flush(ctx)
+}
+
+// dayWriters are a writer for each of some days of the history.
 type dayWriters struct {
-	dir     string
-	first   int64 // the first day's number
-	writers []*tsdb.BlockWriter
+	dir        string
+	first, end int64 // the first day's number, and that of the one after the last
+	writers    []*tsdb.BlockWriter
 }
 
 func (d *dayWriters) writer(number int64) (*tsdb.BlockWriter, error) {
@@ -53,7 +71,7 @@ func (d *dayWriters) writer(number int64) (*tsdb.BlockWriter, error) {
 	return d.writers[number-d.first], nil
 }
 
-// append cuts a series into its days.
+// append cuts a series into its days, and leaves out those of other passes.
 func (d *dayWriters) append(ctx context.Context, s Series) error {
 	for lo := 0; lo < len(s.Times); {
 		number := s.Times[lo] / day
@@ -61,14 +79,18 @@ func (d *dayWriters) append(ctx context.Context, s Series) error {
 		for hi < len(s.Times) && s.Times[hi]/day == number {
 			hi++
 		}
+		part := Series{s.Labels, s.Times[lo:hi], s.Values[lo:hi]}
+		lo = hi
+		if number < d.first || number >= d.end {
+			continue
+		}
 		w, err := d.writer(number)
 		if err != nil {
 			return err
 		}
-		if err := appendDay(ctx, w, Series{s.Labels, s.Times[lo:hi], s.Values[lo:hi]}); err != nil {
+		if err := appendDay(ctx, w, part); err != nil {
 			return fmt.Errorf("%s: %w", s.Labels, err)
 		}
-		lo = hi
 	}
 	return nil
 }
