@@ -52,7 +52,7 @@ test: ## run all tests, with the race detector where there is a C compiler
 ifneq ($(HAVE_CC),yes)
 	@echo "no C compiler (cc): the tests run without the race detector"
 endif
-	$(TEST_ENV) $(GO) test $(RACE) -timeout 20m ./...
+	$(TEST_ENV) $(GO) test $(RACE) -timeout 40m ./...
 	$(GO) test -timeout 20m $(TESTDATA) # starts no goroutine, and is a minute slower with the detector
 
 .PHONY: peers
