@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"strconv"
@@ -55,9 +56,13 @@ func (p *Peer) answered(status int, fault string) {
 		code = strconv.Itoa(status)
 	}
 	p.counts.WithLabelValues(code).Inc()
+	p.keep(answer{time.Now(), status, fault})
+}
+
+func (p *Peer) keep(a answer) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.last = answer{time.Now(), status, fault}
+	p.last = a
 }
 
 func (p *Peer) lastAnswer() answer {
@@ -109,12 +114,29 @@ func (w watched) RoundTrip(req *http.Request) (*http.Response, error) {
 		span.SetStatus(codes.Error, fault)
 	default:
 		w.peer.answered(resp.StatusCode, "")
+		resp.Body = watchedBody{resp.Body, req.Context(), w.peer}
 		span.SetAttributes(attribute.Int("http.response.status_code", resp.StatusCode))
 		if resp.StatusCode >= http.StatusBadRequest {
 			span.SetStatus(codes.Error, "")
 		}
 	}
 	return resp, err
+}
+
+// watchedBody tells the peer where an answer that began well breaks off. It has been counted by its code.
+type watchedBody struct {
+	io.ReadCloser
+	ctx  context.Context
+	peer *Peer
+}
+
+// Read implements io.Reader.
+func (b watchedBody) Read(p []byte) (int, error) {
+	n, err := b.ReadCloser.Read(p)
+	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(b.ctx.Err(), context.Canceled) {
+		b.peer.keep(answer{time.Now(), 0, faultOf(err)})
+	}
+	return n, err
 }
 
 // CloseIdleConnections lets http.Client close the connections below.

@@ -56,6 +56,43 @@ func TestPeer(t *testing.T) {
 	}
 }
 
+// A server that goes away in the middle of its answer is gone, well though it began. The answer is counted once.
+func TestPeerThatBreaksOff(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		breaks bool
+		last   string
+		good   bool
+	}{{"whole", false, "200 OK", true}, {"half", true, "no answer: the connection broke", false}} {
+		t.Run(c.name, func(t *testing.T) {
+			peer := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				_, _ = io.WriteString(w, "half of ")
+				_ = http.NewResponseController(w).Flush()
+				if c.breaks {
+					panic(http.ErrAbortHandler)
+				}
+			}))
+			defer peer.Close()
+			s := server(finds(Found{}))
+			p := s.peers.Kubernetes
+			resp, err := (&http.Client{Transport: p.Watch(http.DefaultTransport)}).Get(peer.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer func() { _ = resp.Body.Close() }()
+			if text, err := io.ReadAll(resp.Body); (err != nil) != c.breaks || string(text) != "half of " {
+				t.Errorf("it answers %q, %v", text, err)
+			}
+			if last := p.lastAnswer(); last.String() != c.last || last.good() != c.good {
+				t.Errorf("the last answer is %q, good %t, want %q", last, last.good(), c.last)
+			}
+			if ok, none := testutil.ToFloat64(s.metrics.calls.WithLabelValues("200")), testutil.ToFloat64(s.metrics.calls.WithLabelValues("none")); ok != 1 || none != 0 {
+				t.Errorf("%v answers of 200 and %v of none are counted, want 1 and 0", ok, none)
+			}
+		})
+	}
+}
+
 type roundTrip func(*http.Request) (*http.Response, error)
 
 // RoundTrip implements http.RoundTripper.
