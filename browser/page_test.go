@@ -48,6 +48,14 @@ func (b *tab) again() {
 	b.load(eval[string](b, "location.href"))
 }
 
+// toFragment does what leads to another fragment, and waits until the page has heard of it: browsers tell it after the click
+// is over.
+func (b *tab) toFragment(action chromedp.Action[chromedp.Void]) {
+	b.t.Helper()
+	b.do(chromedp.Evaluate[chromedp.Void](`void (window.followed = new Promise(r => addEventListener("hashchange", () => setTimeout(() => r(true)), {once: true})))`), action)
+	eval2(b, "window.followed")
+}
+
 func TestClickingAHeadSorts(t *testing.T) {
 	b := open(t, shop())
 	b.wantShown("at first", cards, agent, api, web, store, tidy)
@@ -111,7 +119,7 @@ func TestAnotherFragmentIsAnotherFilter(t *testing.T) {
 		{"#sort=-name", []string{tidy, store, web, api, agent, cards}},
 		{"#", []string{cards, agent, api, web, store, tidy}},
 	} {
-		b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("location.hash = %q", c.fragment)))
+		b.toFragment(chromedp.Evaluate[chromedp.Void](fmt.Sprintf("location.hash = %q", c.fragment)))
 		b.wantShown("after "+c.fragment, c.want...)
 	}
 }
@@ -135,7 +143,8 @@ func TestDetailsOpen(t *testing.T) {
 	if got := opened(); len(got) > 0 {
 		t.Errorf("closed again, open: %q", got)
 	}
-	b.do(chromedp.SendKeys(chromedp.CSS(`select[name="namespace"]`), "pay"), chromedp.Click(chromedp.CSS(`a[href="#c2"]`)))
+	b.do(chromedp.SendKeys(chromedp.CSS(`select[name="namespace"]`), "pay"))
+	b.toFragment(chromedp.Click(chromedp.CSS(`a[href="#c2"]`)))
 	if got := opened(); !slices.Equal(got, []string{"api"}) {
 		t.Errorf("the link to what was filtered out opened %q, want api", got)
 	}
