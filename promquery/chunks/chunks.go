@@ -79,6 +79,16 @@ func (s *Samples) addAll(it chunkenc.Iterator) error {
 	}
 }
 
+// addEncoded leaves decoding to Prometheus's own iterator.
+func (s *Samples) addEncoded(enc chunkenc.Encoding, data []byte) error {
+	c, err := chunkenc.FromData(enc, data)
+	if err != nil {
+		return err
+	}
+	s.iterator = c.Iterator(s.iterator)
+	return s.addAll(s.iterator)
+}
+
 // AddChunk decodes a chunk and appends what it has. A chunk of any other encoding than XOR and XOR2 is an error, and
 // so is one that has not all the samples that it says it has.
 func (s *Samples) AddChunk(enc chunkenc.Encoding, data []byte) error {
@@ -89,12 +99,12 @@ func (s *Samples) AddChunk(enc chunkenc.Encoding, data []byte) error {
 	if len(data) < header {
 		return fmt.Errorf("a chunk of %d bytes is shorter than its header", len(data))
 	}
-	c, err := chunkenc.FromData(enc, data)
-	if err != nil {
-		return err
+	if enc == chunkenc.EncXOR {
+		err = s.addXOR(data)
+	} else {
+		err = s.addEncoded(enc, data)
 	}
-	s.iterator = c.Iterator(s.iterator)
-	if err := s.addAll(s.iterator); err != nil {
+	if err != nil {
 		return fmt.Errorf("a chunk of %d bytes ends before its %d samples: %w", len(data), binary.BigEndian.Uint16(data), err)
 	}
 	return nil
