@@ -19,9 +19,14 @@ func (rd *reading) memorySeries(c Container, lines []line) Series {
 		rd.scratch.merged = mergeCells(rd.scratch.merged[:0], lines, rd.window.Until.UnixMilli(), max(gap, 1))
 		samples = rd.scratch.merged
 	}
-	points, values := rd.scratch.points[:0], rd.scratch.values[:0]
-	for _, s := range samples {
-		points, values = append(points, rd.pointAt(int64(s.Timestamp))), append(values, float64(s.Value))
+	points, values := slices.Grow(rd.scratch.points[:0], len(samples))[:len(samples)], slices.Grow(rd.scratch.values[:0], len(samples))[:len(samples)]
+	point, end := 0, int64(math.MinInt64)
+	for i, s := range samples {
+		if t := int64(s.Timestamp); t > end {
+			point = rd.pointAt(t)
+			end = rd.window.Time(point).UnixMilli()
+		}
+		points[i], values[i] = point, float64(s.Value)
 	}
 	rd.scratch.points, rd.scratch.values = points, values
 	covered := rd.coveredOnwards(points, time.Duration(gap)*time.Millisecond)
@@ -33,9 +38,10 @@ func (rd *reading) memorySeries(c Container, lines []line) Series {
 
 // scratch is memory that the next container uses again.
 type scratch struct {
-	merged []model.SamplePair
-	points []int
-	values []float64
+	merged  []model.SamplePair
+	points  []int
+	values  []float64
+	covered []int
 }
 
 // ended says whether PromQL would see nothing of the series at the window's end.
@@ -125,20 +131,24 @@ func (rd *reading) pointAt(t int64) int {
 // coveredOnwards are the points at which samples so far apart are still seen, as PromQL's look-back sees them.
 func (rd *reading) coveredOnwards(points []int, gap time.Duration) []int {
 	more := pointsIn(gap, rd.window.Step) - 1
-	var out []int
-	for _, p := range points {
-		out = appendUpTo(out, p, min(p+more, rd.window.Points()))
+	out := rd.scratch.covered[:0]
+	for i, p := range points {
+		if i == 0 || p != points[i-1] {
+			out = appendUpTo(out, p, min(p+more, rd.window.Points()))
+		}
 	}
+	rd.scratch.covered = out
 	return out
 }
 
 // coveredBack are the points in the rate windows that end at so many.
 func (rd *reading) coveredBack(ends []int) []int {
 	more := pointsIn(rd.window.RateWindow, rd.window.Step) - 1
-	var out []int
+	out := rd.scratch.covered[:0]
 	for _, p := range ends {
 		out = appendUpTo(out, max(p-more, 1), p)
 	}
+	rd.scratch.covered = out
 	return out
 }
 

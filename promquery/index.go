@@ -49,8 +49,14 @@ func (r *Reader) Index(ctx context.Context, namespace string, w recommender.Wind
 }
 
 func (r *Reader) usageSeries(ctx context.Context, l *log, namespace string, w recommender.Window) ([]model.LabelSet, error) {
-	matches := ofNamespace(namespace, MemoryMetric, `container!="POD"`)
-	matches = append(matches, ofNamespace(namespace, CPUMetric, `container!="POD"`)...)
+	var matches []string
+	for _, metric := range []string{MemoryMetric, CPUMetric} {
+		matches = append(matches,
+			// A third of a namespace's series are of pods' own cgroups, which have no container.
+			metric+"{"+equals("namespace", namespace)+`,exported_namespace="",container!="",container!="POD"}`,
+			metric+"{"+equals("namespace", namespace)+`,exported_namespace="",container="",exported_container!=""}`,
+			metric+"{"+equals("exported_namespace", namespace)+`,container!="POD"}`)
+	}
 	return r.series(ctx, l, w, matches)
 }
 

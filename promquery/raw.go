@@ -5,11 +5,11 @@ import (
 	"context"
 	"math"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/prometheus/common/model"
 
+	"github.com/rightsize/rightsize/promquery/chunks"
 	"github.com/rightsize/rightsize/recommender"
 )
 
@@ -35,17 +35,25 @@ type Labels interface {
 	Hash() uint64           // the same for the same labels
 }
 
-// RawSeries is one series as it was scraped. It is valid until the function that was given it returns.
+// RawSeries is one series as it was scraped, or a part of it: those of one series come one after the other. It is valid
+// until the function that was given it returns.
 type RawSeries struct {
-	Labels  Labels
-	Samples []model.SamplePair // ascending in time, without stale markers
-	Ended   model.Time         // of a stale marker after the last sample; 0 where there is none
+	Labels Labels
+	Chunks []chunks.Chunk // that Check has nothing against; they may have samples outside of the query's time
+}
+
+// Len is how many samples there are.
+func (s RawSeries) Len() (n int) {
+	for _, c := range s.Chunks {
+		n += c.Len()
+	}
+	return n
 }
 
 const (
 	// SamplesPerRawRequest is about how many raw samples one request returns unless Reader.MaxSamples says otherwise;
-	// they are held, at 16 bytes each, until the answer is known to be whole.
-	SamplesPerRawRequest = 2_000_000
+	// they are held as they came, at 1 to 8 bytes each, until the answer is known to be whole.
+	SamplesPerRawRequest = 4_000_000
 
 	// RawInterval is the time between samples that is reckoned with before there are any: what Prometheus's operator
 	// and Helm charts scrape kubelets by, or twice as often.
@@ -72,22 +80,20 @@ func (rd *reading) readRaw(ctx context.Context, s selection) error {
 func (rd *reading) readRawMemory(ctx context.Context, s selection) (short map[Container]bool, err error) {
 	held := &holdings{points: map[Container]*Series{}}
 	seen := map[Container][]span{}
-	err = rd.eachRawSlice(ctx, s, MemoryMetric, func(_ rawSlice, g *gathered) {
-		g.eachContainer(func(c Container, lines []line) {
-			rd.notePeaks(c, lines)
-			series := rd.memorySeries(c, lines)
-			if !rd.batch.Runs[c] {
-				rd.visit(series)
-				return
+	err = rd.eachRawSlice(ctx, s, MemoryMetric, func(_ rawSlice, c Container, lines []line) {
+		rd.notePeaks(c, lines)
+		series := rd.memorySeries(c, lines)
+		if !rd.batch.Runs[c] {
+			rd.visit(series)
+			return
+		}
+		held.add(series)
+		for _, l := range lines {
+			for _, run := range rd.parted(l.samples) {
+				seen[c] = append(seen[c], span{run[0].Timestamp, run[len(run)-1].Timestamp})
 			}
-			held.add(series)
-			for _, l := range lines {
-				for _, run := range rd.parted(l.samples) {
-					seen[c] = append(seen[c], span{run[0].Timestamp, run[len(run)-1].Timestamp})
-				}
-			}
-			seen[c] = rd.joined(seen[c])
-		})
+		}
+		seen[c] = rd.joined(seen[c])
 	})
 	if err != nil {
 		return nil, err
@@ -108,19 +114,17 @@ func (rd *reading) readRawCPU(ctx context.Context, s selection, short map[Contai
 			rd.facts.Runs[c] = Run{}
 		}
 	}
-	err := rd.eachRawSlice(ctx, s, CPUMetric, func(sl rawSlice, g *gathered) {
-		g.eachContainer(func(c Container, lines []line) {
-			if short[c] {
-				for _, l := range lines {
-					k := runSeries{c, l.series}
-					runs[k] = append(runs[k], l.samples...)
-				}
-				return
+	err := rd.eachRawSlice(ctx, s, CPUMetric, func(sl rawSlice, c Container, lines []line) {
+		if short[c] {
+			for _, l := range lines {
+				k := runSeries{c, l.series}
+				runs[k] = append(runs[k], l.samples...)
 			}
-			if series := rd.cpuSeries(c, lines, sl); len(series.Values) > 0 {
-				rd.visit(series)
-			}
-		})
+			return
+		}
+		if series := rd.cpuSeries(c, lines, sl); len(series.Values) > 0 {
+			rd.visit(series)
+		}
 	})
 	for k, samples := range runs {
 		rd.noteRun(k.container, samples)
@@ -168,9 +172,9 @@ func (rd *reading) notePeaks(c Container, lines []line) {
 // rawSlice is the part (start, end] of the window that one request is for, in milliseconds.
 type rawSlice struct{ start, end int64 }
 
-// eachRawSlice reads a metric slice by slice, from the window's start to its end. The slices' ends are those of rate
-// windows, so that no rate needs two slices.
-func (rd *reading) eachRawSlice(ctx context.Context, s selection, metric string, emit func(rawSlice, *gathered)) error {
+// eachRawSlice reads a metric slice by slice, from the window's start to its end, and calls emit with the series of each
+// container. The slices' ends are those of rate windows, so that no rate needs two slices.
+func (rd *reading) eachRawSlice(ctx context.Context, s selection, metric string, emit func(rawSlice, Container, []line)) error {
 	sizes := rd.newSizes()
 	g, ok := rd.reader.memory.Get().(*gathered)
 	if !ok {
@@ -201,7 +205,10 @@ func (rd *reading) eachRawSlice(ctx context.Context, s selection, metric string,
 		if len(rd.facts.Failed) > failed {
 			sizes.bound = 0 // what was too big has been left out
 		}
-		emit(rawSlice{from.UnixMilli(), to.UnixMilli()}, g)
+		slice := rawSlice{from.UnixMilli(), to.UnixMilli()}
+		if err := g.eachContainer(slice, func(c Container, lines []line) { emit(slice, c, lines) }); err != nil {
+			return err
+		}
 		from = to
 	}
 	return nil
@@ -285,81 +292,4 @@ func (s *sizes) next(from time.Time) time.Time {
 	}
 	windows := (after + unit - 1) / unit
 	return s.window.Until.Add(-windows * unit)
-}
-
-// line is one series of a container within a slice. It has at least one sample.
-type line struct {
-	container Container
-	series    uint64
-	order     int // in which the series came
-	samples   []model.SamplePair
-	ended     model.Time
-}
-
-// gathered are the series of one slice, held until all are there.
-type gathered struct {
-	lines  []line
-	blocks [][]model.SamplePair // that the samples are in; those after used are empty
-	used   int
-	count  int // of samples
-}
-
-// blockSamples is how many samples a block of memory has room for, at least: 1 MiB.
-const blockSamples = 1 << 16
-
-func (g *gathered) reset() { g.lines, g.used, g.count = g.lines[:0], 0, 0 }
-
-// mark is how much has been gathered.
-type mark struct{ lines, samples int }
-
-func (g *gathered) mark() mark { return mark{len(g.lines), g.count} }
-
-// rewind forgets what was gathered since. Its memory is used again after the next reset.
-func (g *gathered) rewind(to mark) { g.lines, g.count = g.lines[:to.lines], to.samples }
-
-func (g *gathered) add(s RawSeries) error {
-	if len(s.Samples) == 0 {
-		return nil
-	}
-	g.lines = append(g.lines, line{
-		container: Container{ownLabel(s.Labels, "pod"), ownLabel(s.Labels, "container")},
-		series:    s.Labels.Hash(), order: len(g.lines), samples: g.keep(s.Samples), ended: s.Ended,
-	})
-	return nil
-}
-
-// keep copies samples into memory that stays where it is, and is used again after a reset.
-func (g *gathered) keep(samples []model.SamplePair) []model.SamplePair {
-	g.count += len(samples)
-	if g.used == 0 || cap(g.blocks[g.used-1])-len(g.blocks[g.used-1]) < len(samples) {
-		if g.used == len(g.blocks) || cap(g.blocks[g.used]) < len(samples) {
-			g.blocks = slices.Insert(g.blocks, g.used, make([]model.SamplePair, 0, max(blockSamples, len(samples))))
-		}
-		g.blocks[g.used] = g.blocks[g.used][:0]
-		g.used++
-	}
-	block := &g.blocks[g.used-1]
-	from := len(*block)
-	*block = append(*block, samples...)
-	return (*block)[from:]
-}
-
-// ownLabel is the workload's value of a label; see own.
-func ownLabel(labels Labels, name string) string {
-	return cmp.Or(labels.Get(exportedPrefix+name), labels.Get(name))
-}
-
-// eachContainer calls emit with the series of each container, in order of pod and container.
-func (g *gathered) eachContainer(emit func(Container, []line)) {
-	slices.SortFunc(g.lines, func(a, b line) int {
-		return cmp.Or(strings.Compare(a.container.Pod, b.container.Pod), strings.Compare(a.container.Name, b.container.Name), cmp.Compare(a.order, b.order))
-	})
-	for rest := g.lines; len(rest) > 0; {
-		n := 1
-		for n < len(rest) && rest[n].container == rest[0].container {
-			n++
-		}
-		emit(rest[0].container, rest[:n])
-		rest = rest[n:]
-	}
 }

@@ -17,11 +17,11 @@ func TestSizes(t *testing.T) {
 		least, most int // requests
 	}{
 		"few":             {recommender.Window{Length: week, RateWindow: 5 * time.Minute}, 10, 1200, 1, 1},
-		"nothing there":   {recommender.Window{Length: week, RateWindow: 5 * time.Minute}, 3000, 0, 2, 4}, // used to be asked for in ever smaller parts
-		"as reckoned":     {recommender.Window{Length: week, RateWindow: 5 * time.Minute}, 1000, 120_000, 10, 12},
-		"twice as many":   {recommender.Window{Length: week, RateWindow: 5 * time.Minute}, 1000, 240_000, 20, 23},
-		"very many":       {recommender.Window{Length: week, RateWindow: 5 * time.Minute}, 1000, 100_000_000, 150, 168}, // an hour at least
-		"long windows":    {recommender.Window{Length: week, RateWindow: 5 * time.Hour}, 1000, 100_000_000, 30, 34},
+		"nothing there":   {recommender.Window{Length: week, RateWindow: 5 * time.Minute}, 6000, 0, 2, 4}, // used to be asked for in ever smaller parts
+		"as reckoned":     {recommender.Window{Length: week, RateWindow: 5 * time.Minute}, 2000, 240_000, 10, 12},
+		"twice as many":   {recommender.Window{Length: week, RateWindow: 5 * time.Minute}, 2000, 480_000, 20, 23},
+		"very many":       {recommender.Window{Length: week, RateWindow: 5 * time.Minute}, 2000, 100_000_000, 150, 168}, // an hour at least
+		"long windows":    {recommender.Window{Length: week, RateWindow: 5 * time.Hour}, 2000, 100_000_000, 30, 34},
 		"uneven":          {recommender.Window{Length: 7 * time.Hour, RateWindow: 2 * time.Hour}, 100_000, 100_000_000, 3, 4},
 		"one rate window": {recommender.Window{Length: time.Hour, RateWindow: time.Hour}, 100_000, 100_000_000, 1, 1},
 	} {

@@ -183,7 +183,7 @@ func (l *limited) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(
 	n := 0
 	refusal := &promquery.ServerError{Status: http.StatusBadRequest, Text: fmt.Sprintf("URL answered 400 Bad Request: exceeded sample limit (%d)", l.most)}
 	err := l.Raw.ReadRaw(ctx, q, func(s promquery.RawSeries) error {
-		if n += len(s.Samples); n > l.most || s.Labels.Get("pod") == l.pod {
+		if n += s.Len(); n > l.most || s.Labels.Get("pod") == l.pod {
 			return refusal
 		}
 		return visit(s)
@@ -277,7 +277,7 @@ type tally struct {
 
 func (c *tally) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(promquery.RawSeries) error) error {
 	return c.Raw.ReadRaw(ctx, q, func(s promquery.RawSeries) error {
-		c.samples += len(s.Samples)
+		c.samples += s.Len()
 		return visit(s)
 	})
 }

@@ -90,23 +90,21 @@ func (rd *reading) readRestarts(ctx context.Context, s selection) error {
 func (rd *reading) restlessRaw(ctx context.Context, s selection) (map[string]bool, error) {
 	restless, last := map[string]bool{}, map[uint64]model.SampleValue{}
 	for _, metric := range []string{restartsMetric, ofInit(restartsMetric)} {
-		err := rd.eachRawSlice(ctx, s, metric, func(_ rawSlice, g *gathered) {
-			g.eachContainer(func(c Container, lines []line) {
-				rd.facts.Restarts[c] += 0 // known
-				for _, l := range lines {
-					before, known := last[l.series]
-					if !known {
-						before = l.samples[0].Value
-					}
-					for _, sample := range l.samples {
-						if sample.Value != before {
-							restless[c.Pod] = true
-						}
-						before = sample.Value
-					}
-					last[l.series] = before
+		err := rd.eachRawSlice(ctx, s, metric, func(_ rawSlice, c Container, lines []line) {
+			rd.facts.Restarts[c] += 0 // known
+			for _, l := range lines {
+				before, known := last[l.series]
+				if !known {
+					before = l.samples[0].Value
 				}
-			})
+				for _, sample := range l.samples {
+					if sample.Value != before {
+						restless[c.Pod] = true
+					}
+					before = sample.Value
+				}
+				last[l.series] = before
+			}
 		})
 		if err != nil {
 			return nil, err

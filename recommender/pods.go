@@ -31,9 +31,12 @@ func (w Window) Lows(lows []float64, points []int, values []float64) []float64 {
 	if lows == nil {
 		lows = slices.Repeat([]float64{math.NaN()}, int(w.Length/LowSpan))
 	}
+	last, n := -1, -1
 	for i, k := range points {
-		// The window's points are (start, until], so a point on a border belongs to what it ends.
-		n := len(lows) - 1 - int(time.Duration(w.Points()-k)*w.Step/LowSpan)
+		if k != last {
+			// The window's points are (start, until], so a point on a border belongs to what it ends.
+			last, n = k, len(lows)-1-int(time.Duration(w.Points()-k)*w.Step/LowSpan)
+		}
 		if v := values[i]; n >= 0 && !math.IsNaN(v) && !(lows[n] <= v) {
 			lows[n] = v
 		}

@@ -192,22 +192,20 @@ func (s *Sorter) Sort(samples []float64) {
 	}
 	s.keys = slices.Grow(s.keys[:0], len(samples))[:len(samples)]
 	s.spare = slices.Grow(s.spare[:0], len(samples))[:len(samples)]
-	var counts [8][256]int
+	first, differ := ordinal(samples[0]), uint64(0)
 	for i, v := range samples {
 		k := ordinal(v)
 		s.keys[i] = k
-		for b := range counts {
-			counts[b][byte(k>>(8*b))]++
-		}
+		differ |= k ^ first
 	}
 	from, to := s.keys, s.spare
-	for b := range counts {
-		if counts[b][byte(from[0]>>(8*b))] == len(samples) {
+	for shift := 0; shift < 64; shift += 8 {
+		if byte(differ>>shift) == 0 {
 			continue // all have the same byte there, as whole bytes of memory have
 		}
-		next := startsOf(&counts[b])
+		next := startsOf(from, shift)
 		for _, k := range from {
-			digit := byte(k >> (8 * b))
+			digit := byte(k >> shift)
 			to[next[digit]] = k
 			next[digit]++
 		}
@@ -218,8 +216,12 @@ func (s *Sorter) Sort(samples []float64) {
 	}
 }
 
-// startsOf is where those with each byte begin.
-func startsOf(counts *[256]int) (starts [256]int) {
+// startsOf is where the keys with each byte begin.
+func startsOf(keys []uint64, shift int) (starts [256]int) {
+	var counts [256]int
+	for _, k := range keys {
+		counts[byte(k>>shift)]++
+	}
 	sum := 0
 	for digit, n := range counts {
 		starts[digit] = sum

@@ -150,12 +150,21 @@ func (h *pool) addSeries(s promquery.Series) {
 	if n := len(covered); n > 0 && covered[n-1] == h.window.Points() {
 		u.Running++
 	}
-	if s.Resource == recommender.CPU {
-		for i, k := range s.Points {
-			// The peak of CPU is a rate, known to its window.
-			u.Peak = higher(u.Peak, recommender.Peak{Value: s.Values[i], Pod: s.Pod, At: h.window.Time(k), Within: h.window.RateWindow + s.Within})
+	if i := highest(s.Values); s.Resource == recommender.CPU && i >= 0 {
+		// The peak of CPU is a rate, known to its window.
+		u.Peak = higher(u.Peak, recommender.Peak{Value: s.Values[i], Pod: s.Pod, At: h.window.Time(s.Points[i]), Within: h.window.RateWindow + s.Within})
+	}
+}
+
+// highest is where the first of the highest values is; -1 of none.
+func highest(values []float64) int {
+	at := -1
+	for i, v := range values {
+		if at < 0 || v > values[at] || math.IsNaN(values[at]) {
+			at = i
 		}
 	}
+	return at
 }
 
 // addToPod adds the samples as they are: what is not finite is sorted out when they are pooled.
@@ -314,7 +323,8 @@ func (h *pool) takePods(e *entry, r recommender.Resource, u *recommender.Usage) 
 	return out
 }
 
-func notFinite(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) }
+// notFinite says that v is NaN or infinite: of nothing else is the difference from itself not 0.
+func notFinite(v float64) bool { return v-v != 0 }
 
 // generation is the ReplicaSet of a Deployment's or Rollout's pod, which is one for each revision of its template. Of other kinds
 // nothing recorded tells the revision.

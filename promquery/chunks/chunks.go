@@ -6,12 +6,35 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"math"
 	"slices"
 
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/model/value"
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
+
+// Chunk is some samples of one series as they are stored.
+type Chunk struct {
+	Encoding chunkenc.Encoding
+	Data     []byte
+}
+
+// Check is the error of a chunk that cannot be decoded for what shows without decoding it: any other encoding than XOR and
+// XOR2, and fewer bytes than each has.
+func (c Chunk) Check() error {
+	header, err := headerBytes(c.Encoding)
+	if err != nil {
+		return err
+	}
+	if len(c.Data) < header {
+		return fmt.Errorf("a chunk of %d bytes is shorter than its header", len(c.Data))
+	}
+	return nil
+}
+
+// Len is how many samples a chunk says that it has, one that Check has nothing against.
+func (c Chunk) Len() int { return int(binary.BigEndian.Uint16(c.Data)) }
 
 // Samples are those of one series in a span of time. Call Reset before the first series too.
 type Samples struct {
@@ -79,35 +102,50 @@ func (s *Samples) addAll(it chunkenc.Iterator) error {
 	}
 }
 
-// addEncoded leaves decoding to Prometheus's own iterator.
-func (s *Samples) addEncoded(enc chunkenc.Encoding, data []byte) error {
-	c, err := chunkenc.FromData(enc, data)
+// AddChunk decodes a chunk and appends what it has. A chunk that Check is against is an error, and so is one that has not
+// all the samples that it says it has.
+func (s *Samples) AddChunk(c Chunk) error {
+	err := c.Check()
 	if err != nil {
 		return err
 	}
-	s.iterator = c.Iterator(s.iterator)
+	if c.Encoding == chunkenc.EncXOR {
+		err = s.addXOR(c.Data)
+	} else {
+		err = s.addEncoded(c)
+	}
+	if err != nil {
+		return fmt.Errorf("a chunk of %d bytes ends before its %d samples: %w", len(c.Data), c.Len(), err)
+	}
+	return nil
+}
+
+// addEncoded leaves decoding to Prometheus's own iterator.
+func (s *Samples) addEncoded(c Chunk) error {
+	encoded, err := chunkenc.FromData(c.Encoding, c.Data)
+	if err != nil {
+		return err
+	}
+	s.iterator = encoded.Iterator(s.iterator)
 	return s.addAll(s.iterator)
 }
 
-// AddChunk decodes a chunk and appends what it has. A chunk of any other encoding than XOR and XOR2 is an error, and
-// so is one that has not all the samples that it says it has.
-func (s *Samples) AddChunk(enc chunkenc.Encoding, data []byte) error {
-	header, err := headerBytes(enc)
-	if err != nil {
-		return err
+// Encode makes chunks of n samples.
+func Encode(n int, at func(int) (t int64, v float64)) ([]Chunk, error) {
+	var out []Chunk
+	for from := 0; from < n; from += math.MaxUint16 {
+		c := chunkenc.NewXORChunk()
+		app, err := c.Appender()
+		if err != nil {
+			return nil, err
+		}
+		for i := from; i < min(from+math.MaxUint16, n); i++ {
+			t, v := at(i)
+			app.Append(0, t, v)
+		}
+		out = append(out, Chunk{chunkenc.EncXOR, c.Bytes()})
 	}
-	if len(data) < header {
-		return fmt.Errorf("a chunk of %d bytes is shorter than its header", len(data))
-	}
-	if enc == chunkenc.EncXOR {
-		err = s.addXOR(data)
-	} else {
-		err = s.addEncoded(enc, data)
-	}
-	if err != nil {
-		return fmt.Errorf("a chunk of %d bytes ends before its %d samples: %w", len(data), binary.BigEndian.Uint16(data), err)
-	}
-	return nil
+	return out, nil
 }
 
 // EncodingError is the encoding of a chunk that this version cannot decode.

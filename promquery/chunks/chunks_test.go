@@ -58,7 +58,7 @@ func TestAddChunk(t *testing.T) {
 			var s Samples
 			s.Reset(c.from, c.to)
 			for _, data := range c.chunks {
-				if err := s.AddChunk(enc, data); err != nil {
+				if err := s.AddChunk(Chunk{enc, data}); err != nil {
 					t.Errorf("%s of %s: %v", name, enc, err)
 				}
 			}
@@ -86,7 +86,7 @@ func TestAddChunkRefuses(t *testing.T) {
 	} {
 		var s Samples
 		s.Reset(math.MinInt64, math.MaxInt64)
-		if err := s.AddChunk(c.enc, c.data); err == nil || !strings.Contains(err.Error(), c.want) {
+		if err := s.AddChunk(Chunk{c.enc, c.data}); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%s: %v, want %s", name, err, c.want)
 		}
 	}
@@ -119,7 +119,7 @@ func FuzzAddChunk(f *testing.F) {
 		var s Samples
 		s.Reset(0, math.MaxInt64)
 		for range 2 {
-			if err := s.AddChunk(chunkenc.Encoding(enc), data); err != nil {
+			if err := s.AddChunk(Chunk{chunkenc.Encoding(enc), data}); err != nil {
 				return
 			}
 		}

@@ -15,7 +15,7 @@ import (
 func bothWays(data []byte) (theirs, ours Samples, theirErr, ourErr error) {
 	theirs.Reset(math.MinInt64, math.MaxInt64)
 	ours.Reset(math.MinInt64, math.MaxInt64)
-	theirErr, ourErr = theirs.addEncoded(chunkenc.EncXOR, data), ours.addXOR(data)
+	theirErr, ourErr = theirs.addEncoded(Chunk{chunkenc.EncXOR, data}), ours.addXOR(data)
 	return theirs, ours, theirErr, ourErr
 }
 
@@ -97,7 +97,7 @@ func BenchmarkXOR(b *testing.B) {
 		}
 		data := xorChunk(b, times, values)
 		for way, add := range map[string]func(*Samples) error{
-			"iterator": func(s *Samples) error { return s.addEncoded(chunkenc.EncXOR, data) },
+			"iterator": func(s *Samples) error { return s.addEncoded(Chunk{chunkenc.EncXOR, data}) },
 			"ours":     func(s *Samples) error { return s.addXOR(data) },
 		} {
 			b.Run(name+"/"+way, func(b *testing.B) {

@@ -8,9 +8,6 @@ import (
 	"hash/crc32"
 	"io"
 	"unicode/utf8"
-
-	"github.com/prometheus/prometheus/prompb"
-	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
 
 const (
@@ -102,12 +99,4 @@ func printable(b []byte) []byte {
 		rest = rest[n:]
 	}
 	return b
-}
-
-// encodingOf is the chunk's encoding as its decoder names it. The numbers are the same: prompb/types.proto.
-func encodingOf(e prompb.Chunk_Encoding) chunkenc.Encoding {
-	if e < 0 || e > 0xff {
-		return chunkenc.EncNone
-	}
-	return chunkenc.Encoding(e)
 }

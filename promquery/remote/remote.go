@@ -61,7 +61,6 @@ func (c *Client) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(p
 	}
 	defer func() { _ = resp.Body.Close() }() // it was only read
 	d := &decoder{visit: visit}
-	d.first, d.last = q.Millis()
 	var bad malformed
 	if err := d.decode(resp); errors.As(err, &bad) {
 		return c.http.Refuse("answered remote read with "+bad.what, bad.said, bad.other)
@@ -110,13 +109,9 @@ func malformedf(format string, args ...any) error {
 
 // decoder hands over the series of one answer.
 type decoder struct {
-	first, last int64 // milliseconds, both included
-	visit       func(promquery.RawSeries) error
-
-	samples chunks.Samples
+	visit   func(promquery.RawSeries) error
 	builder labels.ScratchBuilder
-	labels  labels.Labels
-	open    bool // whether a series has begun
+	chunks  []chunks.Chunk
 }
 
 func (d *decoder) decode(resp *http.Response) error {
@@ -136,75 +131,37 @@ func (d *decoder) decode(resp *http.Response) error {
 	return malformed{what + ", which is neither chunks nor samples", printable(begin), true}
 }
 
-// stream decodes chunks as their frames arrive. A series may take several frames, one after the other.
+// stream hands over chunks as their frames arrive. A series may take several frames, one after the other.
 func (d *decoder) stream(r io.Reader) error {
 	f := newFrames(r)
-	var message prompb.ChunkedReadResponse
 	for {
 		frame, err := f.next()
 		if errors.Is(err, io.EOF) {
-			return d.finish()
+			return nil
 		}
 		if err != nil {
 			return err
 		}
-		message.Reset()
-		if err := message.Unmarshal(frame); err != nil {
-			return malformedf("a frame that is no %s: %v", streamProto, err)
-		}
-		for _, series := range message.ChunkedSeries {
-			if err := d.addChunks(series); err != nil {
-				return err
-			}
+		if err := d.frame(frame); err != nil {
+			return err
 		}
 	}
 }
 
-func (d *decoder) addChunks(series *prompb.ChunkedSeries) error {
-	if err := d.begin(series.Labels); err != nil {
-		return err
-	}
-	for _, c := range series.Chunks {
-		if err := d.samples.AddChunk(encodingOf(c.Type), c.Data); err != nil {
-			var unknown chunks.EncodingError
-			return malformed{what: fmt.Sprintf("%v (series %s)", err, d.labels), other: errors.As(err, &unknown)}
-		}
-	}
-	return nil
-}
-
-// begin hands over the series before, unless it is the same.
-func (d *decoder) begin(pairs []prompb.Label) error {
+func (d *decoder) labelsOf(pairs []prompb.Label) labels.Labels {
 	d.builder.Reset()
 	for _, l := range pairs {
 		d.builder.Add(l.Name, l.Value)
 	}
 	d.builder.Sort()
-	next := d.builder.Labels()
-	if d.open && labels.Equal(next, d.labels) {
-		return nil
-	}
-	if err := d.finish(); err != nil {
-		return err
-	}
-	d.labels, d.open = next, true
-	d.samples.Reset(d.first, d.last)
-	return nil
-}
-
-func (d *decoder) finish() error {
-	if !d.open {
-		return nil
-	}
-	d.open = false
-	return d.visit(promquery.RawSeries{Labels: d.labels, Samples: d.samples.Pairs(), Ended: d.samples.Ended()})
+	return d.builder.Labels()
 }
 
 // maxMessage is how long a message of samples may be, in bytes: at 20 bytes a sample far more than is asked for at
 // once. A stream has no such limit.
 const maxMessage = 512 << 20
 
-// message decodes whole samples.
+// message hands over whole samples, which it makes chunks of.
 func (d *decoder) message(r io.Reader) error {
 	compressed, err := io.ReadAll(io.LimitReader(r, maxMessage))
 	if err != nil {
@@ -228,12 +185,13 @@ func (d *decoder) message(r io.Reader) error {
 		if len(series.Histograms) > 0 {
 			return malformed{what: "histograms, where usage is numbers", other: true}
 		}
-		if err := d.begin(series.Labels); err != nil {
+		encoded, err := chunks.Encode(len(series.Samples), func(i int) (int64, float64) { return series.Samples[i].Timestamp, series.Samples[i].Value })
+		if err != nil {
 			return err
 		}
-		for _, s := range series.Samples {
-			d.samples.Add(s.Timestamp, s.Value)
+		if err := d.visit(promquery.RawSeries{Labels: d.labelsOf(series.Labels), Chunks: encoded}); err != nil {
+			return err
 		}
 	}
-	return d.finish()
+	return nil
 }

@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -23,6 +24,7 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 
 	"github.com/rightsize/rightsize/promquery"
+	"github.com/rightsize/rightsize/promquery/chunks"
 )
 
 const chunkStream = "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse"
@@ -103,22 +105,35 @@ func query() promquery.RawQuery {
 	return promquery.RawQuery{Start: time.Unix(10, 0), End: time.Unix(20, 0)}
 }
 
+// decoded are the samples of a part of a series in the query's time.
+func decoded(s promquery.RawSeries) ([]model.SamplePair, error) {
+	var samples chunks.Samples
+	samples.Reset(query().Millis())
+	for _, c := range s.Chunks {
+		if err := samples.AddChunk(c); err != nil {
+			return nil, err
+		}
+	}
+	return samples.Pairs(), nil
+}
+
 // read collects the times in seconds that each pod has samples of.
 func read(ctx context.Context, c *Client) (map[string][]int64, error) {
-	got := map[string][]int64{}
+	got, before := map[string][]int64{}, ""
 	err := c.ReadRaw(ctx, query(), func(s promquery.RawSeries) error {
 		pod := s.Labels.Get("pod")
-		if got[pod] != nil {
+		if got[pod] != nil && pod != before {
 			return errors.New("a series comes twice: " + pod)
 		}
-		got[pod] = []int64{}
-		for _, p := range s.Samples {
+		got[pod], before = append([]int64{}, got[pod]...), pod
+		samples, err := decoded(s)
+		for _, p := range samples {
 			if float64(p.Value) != float64(p.Timestamp)/1000 {
 				return errors.New("a wrong value")
 			}
 			got[pod] = append(got[pod], p.Timestamp.Unix())
 		}
-		return nil
+		return err
 	})
 	return got, err
 }
@@ -181,7 +196,7 @@ func TestStreamIsWholeOrAnError(t *testing.T) {
 }
 
 func decodeStream(content []byte) error {
-	d := &decoder{last: 1 << 50, visit: func(promquery.RawSeries) error { return nil }}
+	d := &decoder{visit: func(promquery.RawSeries) error { return nil }}
 	return d.stream(bytes.NewReader(content))
 }
 
@@ -282,7 +297,17 @@ func TestRealStreams(t *testing.T) {
 	var before []model.SamplePair
 	for name, content := range realStreams(t) {
 		var all []model.SamplePair
-		d := &decoder{last: 1 << 50, visit: func(s promquery.RawSeries) error { all = append(all, s.Samples...); return nil }}
+		d := &decoder{visit: func(s promquery.RawSeries) error {
+			var samples chunks.Samples
+			samples.Reset(0, math.MaxInt64)
+			for _, c := range s.Chunks {
+				if err := samples.AddChunk(c); err != nil {
+					return err
+				}
+			}
+			all = append(all, samples.Pairs()...)
+			return nil
+		}}
 		if err := d.stream(bytes.NewReader(content)); err != nil || len(all) < 100 || before != nil && !slices.Equal(all, before) {
 			t.Errorf("%s: %v, %d samples, the other version's has %d", name, err, len(all), len(before))
 		}
@@ -309,17 +334,17 @@ func FuzzStream(f *testing.F) {
 	f.Add(binary.AppendUvarint(nil, maxFrame))
 	f.Add(bytes.Repeat([]byte{0xff}, 20)) // was taken for empty frames without end
 	f.Fuzz(func(t *testing.T, content []byte) {
-		d := &decoder{first: 10_000, last: 20_000}
-		d.visit = func(s promquery.RawSeries) error {
+		d := &decoder{visit: func(s promquery.RawSeries) error {
 			last := model.Time(0)
-			for _, p := range s.Samples {
-				if p.Timestamp < 10_000 || p.Timestamp > 20_000 || p.Timestamp <= last {
+			samples, err := decoded(s)
+			for _, p := range samples {
+				if p.Timestamp <= 10_000 || p.Timestamp > 20_000 || p.Timestamp <= last {
 					t.Fatalf("a sample at %d after one at %d", p.Timestamp, last)
 				}
 				last = p.Timestamp
 			}
-			return nil
-		}
+			return err
+		}}
 		_ = d.stream(bytes.NewReader(content)) // an error is as good as none
 	})
 }
@@ -328,7 +353,7 @@ func FuzzMessage(f *testing.F) {
 	f.Add(samplesOf(&prompb.QueryResult{Timeseries: []*prompb.TimeSeries{{Labels: []prompb.Label{{Name: "pod", Value: "a"}}, Samples: []prompb.Sample{{Timestamp: 12_000, Value: 1}}}}}))
 	f.Add([]byte("not found"))
 	f.Fuzz(func(_ *testing.T, content []byte) {
-		d := &decoder{first: 10_000, last: 20_000, visit: func(promquery.RawSeries) error { return nil }}
+		d := &decoder{visit: func(promquery.RawSeries) error { return nil }}
 		_ = d.message(bytes.NewReader(content)) // an error is as good as none
 	})
 }

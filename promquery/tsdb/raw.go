@@ -30,39 +30,35 @@ func (db *DB) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(prom
 	defer func() { _ = querier.Close() }() // it was only read
 	// Chunks that reach out of the time are not encoded anew without what is outside: that is left out here.
 	set := querier.Select(ctx, false, &storage.SelectHints{Start: first, End: last, DisableTrimming: true}, matchers...)
-	var samples chunks.Samples
 	var iterator storedchunks.Iterator
-	var list []storedchunks.Meta
+	var stored []storedchunks.Meta
+	var list []chunks.Chunk
 	for set.Next() {
 		if err := ctx.Err(); err != nil {
 			return db.because(ctx, err)
 		}
 		series := set.At()
 		iterator = series.Iterator(iterator)
-		samples.Reset(first, last)
-		if list, err = addChunks(&samples, iterator, list); err != nil {
+		if stored, err = inOrder(iterator, stored[:0]); err != nil {
 			return db.because(ctx, fmt.Errorf("series %s: %w", series.Labels(), err))
 		}
-		if err := visit(promquery.RawSeries{Labels: series.Labels(), Samples: samples.Pairs(), Ended: samples.Ended()}); err != nil {
+		list = list[:0]
+		for _, c := range stored {
+			list = append(list, chunks.Chunk{Encoding: c.Chunk.Encoding(), Data: c.Chunk.Bytes()})
+		}
+		if err := visit(promquery.RawSeries{Labels: series.Labels(), Chunks: list}); err != nil {
 			return err
 		}
 	}
 	return db.because(ctx, set.Err())
 }
 
-// addChunks adds a series' chunks in order of time, which the blocks' are not: samples that come in order need no sorting.
-// The memory of list is used, and returned.
-func addChunks(samples *chunks.Samples, iterator storedchunks.Iterator, list []storedchunks.Meta) ([]storedchunks.Meta, error) {
-	list = list[:0]
+// inOrder appends a series' chunks in order of time, which the blocks' are not: samples that come in order need no sorting.
+func inOrder(iterator storedchunks.Iterator, list []storedchunks.Meta) ([]storedchunks.Meta, error) {
 	for iterator.Next() {
 		list = append(list, iterator.At())
 	}
 	slices.SortStableFunc(list, func(a, b storedchunks.Meta) int { return cmp.Compare(a.MinTime, b.MinTime) })
-	for _, c := range list {
-		if err := samples.AddChunk(c.Chunk.Encoding(), c.Chunk.Bytes()); err != nil {
-			return list, err
-		}
-	}
 	return list, iterator.Err()
 }
 
