@@ -1,8 +1,6 @@
 package promquery
 
 import (
-	"slices"
-
 	"github.com/prometheus/common/model"
 
 	"github.com/rightsize/rightsize/recommender"
@@ -10,27 +8,29 @@ import (
 
 // cpuSeries are a container's rates over the rate windows that end in a slice, the highest of its series in each.
 func (rd *reading) cpuSeries(c Container, lines []line, sl rawSlice) Series {
-	var tiles []int
-	var values []float64
-	for _, l := range lines {
-		t, v := rd.rates(l.samples, sl)
-		tiles, values = mergeMax(tiles, values, t, v)
+	points, values := rd.rates(lines[0].samples, sl, rd.scratch.points[:0], rd.scratch.values[:0])
+	rd.scratch.points, rd.scratch.values = points, values
+	for _, l := range lines[1:] {
+		t, v := rd.rates(l.samples, sl, nil, nil)
+		points, values = mergeMax(points, values, t, v)
 	}
-	points := make([]int, len(tiles))
-	for i, tile := range tiles {
+	for i, tile := range points {
 		points[i] = rd.pointAt(rd.window.Until.UnixMilli() + int64(tile)*rd.window.RateWindow.Milliseconds())
 	}
 	return Series{Pod: c.Pod, Container: c.Name, Resource: recommender.CPU, Points: points, Values: values, Covered: rd.coveredBack(points), Within: rd.offGrid()}
 }
 
-// rates are those over the rate windows in a slice that have two samples. A tile is numbered by how many rate windows it ends
-// before the window's end, negated so that numbers ascend.
-func (rd *reading) rates(samples []model.SamplePair, sl rawSlice) (tiles []int, values []float64) {
+// rates appends those over the rate windows in a slice that have two samples. A tile is numbered by how many rate windows it
+// ends before the window's end, negated so that numbers ascend.
+func (rd *reading) rates(samples []model.SamplePair, sl rawSlice, tiles []int, values []float64) ([]int, []float64) {
 	until, width := rd.window.Until.UnixMilli(), rd.window.RateWindow.Milliseconds()
 	for len(samples) > 0 {
 		before := (until - int64(samples[0].Timestamp)) / width
 		start, end := until-(before+1)*width, until-before*width
-		n, _ := slices.BinarySearchFunc(samples, end+1, func(s model.SamplePair, t int64) int { return int(int64(s.Timestamp) - t) })
+		n := 1 // of few: a window has some ten
+		for n < len(samples) && int64(samples[n].Timestamp) <= end {
+			n++
+		}
 		if start >= sl.start {
 			if v, ok := counterRate(samples[:n], start, end); ok {
 				tiles, values = append(tiles, -int(before)), append(values, v)

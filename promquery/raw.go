@@ -68,6 +68,7 @@ const (
 
 // readRaw reads what containers used from raw samples. Memory comes first, for it tells which runs are short.
 func (rd *reading) readRaw(ctx context.Context, s selection) error {
+	rd.learnt = 0
 	short, err := rd.readRawMemory(ctx, s)
 	if err != nil {
 		return rd.wrap("memory", err)
@@ -176,6 +177,7 @@ type rawSlice struct{ start, end int64 }
 // container. The slices' ends are those of rate windows, so that no rate needs two slices.
 func (rd *reading) eachRawSlice(ctx context.Context, s selection, metric string, emit func(rawSlice, Container, []line)) error {
 	sizes := rd.newSizes()
+	defer func() { rd.learnt = sizes.per }()
 	g, ok := rd.reader.memory.Get().(*gathered)
 	if !ok {
 		g = &gathered{}
@@ -259,7 +261,8 @@ func (rd *reading) newSizes() *sizes {
 	if rd.reader.MaxSamples > 0 {
 		most = rd.reader.MaxSamples
 	}
-	return &sizes{window: rd.window, most: most, per: time.Duration(most) * RawInterval / time.Duration(containers)}
+	per := cmp.Or(rd.learnt, time.Duration(most)*RawInterval/time.Duration(containers))
+	return &sizes{window: rd.window, most: most, per: per}
 }
 
 // refused halves the time of requests after one that was too big. It says whether there is less to ask for.
