@@ -149,7 +149,7 @@ func TestImportsPointDown(t *testing.T) {
 	below := map[string][]string{
 		"recommender":    {},
 		"policy":         {"recommender"},
-		"promquery":      {"recommender"},
+		"promquery":      {"recommender", "promquery/chunks"},
 		"promquery/tsdb": {"promquery", "promquery/chunks"},
 		"workload":       {"recommender"},
 		"scan":           {"recommender", "promquery", "workload"},
@@ -166,7 +166,7 @@ func TestImportsPointDown(t *testing.T) {
 
 		"explain": {"recommender", "promquery", "scan", "report", "backtest"}, // above the report, whose words it uses
 
-		"promquery/chunks": {}, // what both of these decode
+		"promquery/chunks": {}, // in which raw samples come
 		"promquery/remote": {"promquery", "promquery/chunks"},
 
 		"promquery/dialect":   {"promquery"}, // other labels
