@@ -1,7 +1,9 @@
 package serve
 
 import (
+	"context"
 	"errors"
+	"log"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,34 +20,75 @@ import (
 // error repeats no value of it. "" is no file.
 func CheckWebConfig(file string) error {
 	if err := web.Validate(file); err != nil {
-		values := regexp.MustCompile("(?s) ?`.*?`")
-		return errors.New(strings.Join(strings.Fields(values.ReplaceAllString(err.Error(), "")), " "))
+		return errors.New(withoutValues(err.Error()))
 	}
 	return nil
 }
 
+// withoutValues is what somebody says of a YAML file, on one line and without what stands in it, which may be a password:
+// errors of YAML quote values by backquotes.
+func withoutValues(text string) string {
+	return strings.Join(strings.Fields(regexp.MustCompile("(?s) ?`.*?`").ReplaceAllString(text, "")), " ")
+}
+
 // listen serves, by TLS and with passwords where the web configuration says so, which is read anew for each connection
-// and request. The probes need no password: the kubelet has none.
+// and request. The probes need no password: the kubelet has none. Who has none is observed like all others.
 func (s *Server) listen(server *http.Server, l net.Listener) error {
-	plain := server.Handler
 	if s.options.WebConfig != "" {
+		plain := s.answers()
+		server.Handler = plain // which exporter-toolkit locks, every path of it
 		l = &listener{Listener: l, first: func() {
-			locked := server.Handler // by exporter-toolkit, which locks every path
-			server.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			locked := server.Handler
+			server.Handler = s.observed(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if strings.HasPrefix(r.URL.Path, "/health/") {
 					plain.ServeHTTP(w, r)
 					return
 				}
 				locked.ServeHTTP(w, r)
-			})
+			}))
 		}}
 	}
 	flags := &web.FlagConfig{WebConfigFile: &s.options.WebConfig}
-	err := web.Serve(l, server, flags, slog.New(slog.DiscardHandler))
+	err := web.Serve(l, server, flags, slog.New(toolkitLog{s.log}))
 	if errors.Is(err, http.ErrServerClosed) {
 		return nil
 	}
 	return err
+}
+
+// toolkitLog is told by exporter-toolkit that it cannot read its file. What else it says is no news.
+type toolkitLog struct{ log *slog.Logger }
+
+// Enabled implements slog.Handler.
+func (toolkitLog) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+
+// Handle implements slog.Handler.
+func (t toolkitLog) Handle(_ context.Context, r slog.Record) error {
+	text := r.Message
+	r.Attrs(func(a slog.Attr) bool {
+		text += ": " + a.Value.String()
+		return true
+	})
+	t.log.Error("--web-config: " + withoutValues(text))
+	return nil
+}
+
+// WithAttrs implements slog.Handler.
+func (t toolkitLog) WithAttrs([]slog.Attr) slog.Handler { return t }
+
+// WithGroup implements slog.Handler.
+func (t toolkitLog) WithGroup(string) slog.Handler { return t }
+
+// errorLog is told by net/http of broken handshakes and the like, nobody's fault here. A handshake breaks too where the web
+// configuration cannot be read any more, and the error quotes it.
+func (s *Server) errorLog() *log.Logger { return log.New(errorWriter{s.log}, "", 0) }
+
+type errorWriter struct{ log *slog.Logger }
+
+// Write implements io.Writer.
+func (e errorWriter) Write(p []byte) (int, error) {
+	e.log.Info(withoutValues(string(p)))
+	return len(p), nil
 }
 
 // listener does something before it is first listened to: a server has all its settings then, and no request yet.

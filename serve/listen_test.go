@@ -145,7 +145,8 @@ func TestWebConfig(t *testing.T) {
 			if err := CheckWebConfig(file); err != nil {
 				t.Fatal(err)
 			}
-			s := start(t, scheme, server(finds(found(t)), func(o *Options) { o.WebConfig = file }))
+			var log strings.Builder
+			s := start(t, scheme, server(finds(found(t)), func(o *Options) { o.WebConfig, o.Log = file, logTo(&log) }))
 			eventually(t, "it is ready", func() bool { return status(t, s.url+"/health/ready") == 200 })
 			for _, path := range []string{"/", "/api/v1/report", "/metrics", "/static/style.css", "/nothing", "/health/../metrics"} {
 				if got := status(t, s.url+path); got != 401 {
@@ -164,6 +165,52 @@ func TestWebConfig(t *testing.T) {
 			}
 			if err := s.stop(); err != nil {
 				t.Error(err)
+			}
+			wantText(t, "the log", log.String(), `"path":"/nothing","status":401`, `"path":"/","status":200`)
+			if n := answersBy(t, s.Server, "401"); n != 13 {
+				t.Errorf("%d requests without the password are in the metrics, want 13", n)
+			}
+		})
+	}
+}
+
+// answersBy is how many answers of that code the metrics have.
+func answersBy(t *testing.T, s *Server, code string) (n uint64) {
+	t.Helper()
+	for _, m := range gathered(t, s)["rightsize_http_request_duration_seconds"].GetMetric() {
+		if m.GetLabel()[0].GetValue() == code {
+			n += m.GetHistogram().GetSampleCount()
+		}
+	}
+	return n
+}
+
+// A file that cannot be read any more lets nobody in, and the log says so without what is in it: YAML's errors quote values,
+// short ones whole.
+func TestWebConfigThatBreaks(t *testing.T) {
+	for scheme, says := range map[string]string{"http": "--web-config: Unable to parse configuration", "https": "TLS handshake error"} {
+		t.Run(scheme, func(t *testing.T) {
+			file := webConfig(t, t.TempDir(), "pass-word", scheme == "https")
+			var log strings.Builder
+			s := start(t, scheme, server(finds(found(t)), func(o *Options) { o.WebConfig, o.Log = file, logTo(&log) }))
+			eventually(t, "it is ready", func() bool { return status(t, s.url+"/health/ready") == 200 })
+			whole, err := os.ReadFile(file)
+			if err != nil {
+				t.Fatal(err)
+			}
+			before, _, _ := strings.Cut(string(whole), "basic_auth_users")
+			if err := os.WriteFile(file, []byte(before+"basic_auth_users: s3cret\n"), 0o600); err != nil {
+				t.Fatal(err)
+			}
+			if got := status(t, s.url+"/", "reader", "pass-word"); got == 200 {
+				t.Error("it lets people in by passwords that it cannot read")
+			}
+			if err := s.stop(); err != nil {
+				t.Error(err)
+			}
+			wantText(t, "the log", log.String(), says, "unmarshal")
+			if strings.Contains(log.String(), "s3cret") {
+				t.Errorf("the log has what is in the file: %s", &log)
 			}
 		})
 	}

@@ -42,14 +42,16 @@ func (s *Server) routes() []route {
 }
 
 // Handler answers all requests, without TLS and passwords, which the listener adds.
-func (s *Server) Handler() http.Handler {
+func (s *Server) Handler() http.Handler { return s.observed(s.answers()) }
+
+// answers is Handler, unobserved.
+func (s *Server) answers() http.Handler {
 	mux := http.NewServeMux()
 	for _, r := range s.routes() {
 		mux.Handle(r.pattern, named(r.pattern, r.handler))
 	}
 	mux.HandleFunc("/", s.nothingThere)
-	inner := http.MaxBytesHandler(gzhttp.GzipHandler(onlyReading(notRebound(s.local, s.crowded(mux)))), maxBody)
-	return s.observed(strict(inner))
+	return strict(http.MaxBytesHandler(gzhttp.GzipHandler(onlyReading(notRebound(s.local, s.crowded(mux)))), maxBody))
 }
 
 // routeKey is under which a request's context has what the route is called.

@@ -143,7 +143,7 @@ func (s *Server) httpServer() *http.Server {
 		IdleTimeout:       idleTimeout,
 		MaxHeaderBytes:    maxHeader,
 
-		DisableGeneralOptionsHandler: true,                                               // which would answer OPTIONS * by itself
-		ErrorLog:                     slog.NewLogLogger(s.log.Handler(), slog.LevelInfo), // broken handshakes and the like: nobody's fault here
+		DisableGeneralOptionsHandler: true, // which would answer OPTIONS * by itself
+		ErrorLog:                     s.errorLog(),
 	}
 }
