@@ -177,6 +177,9 @@ func (s *Server) apiPatch(w http.ResponseWriter, r *http.Request) {
 	if p == nil {
 		ref, p = n.find(r)
 	}
+	if p == nil {
+		p = unfiltered(r)
+	}
 	var text []byte
 	if p == nil {
 		text, p = n.patchOf(ref)

@@ -29,13 +29,33 @@ func parameters() []string {
 }
 
 // filterOf is what a request asks for. What cannot be read is an error: net/url would leave it out, and an answer to a part of
-// the question looks like one to the whole.
+// the question looks like one to the whole. So is what the path says already: one of the two would be left out.
 func filterOf(r *http.Request) (filter, error) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
 		return filter{}, fmt.Errorf("reading the parameters: %w", err)
 	}
-	return parseFilter(q)
+	f, err := parseFilter(q)
+	if err != nil {
+		return f, err
+	}
+	for _, p := range []struct {
+		name, inPath string
+		given        []string
+	}{{"namespace", "namespace", f.Namespaces}, {"kind", "kind", f.Kinds}, {"workload", "name", f.Workloads}} {
+		if r.PathValue(p.inPath) != "" && len(p.given) > 0 {
+			return f, fmt.Errorf("the address names the %s already: leave the parameter %s out", p.name, p.name)
+		}
+	}
+	return f, nil
+}
+
+// unfiltered is the problem that a request has parameters where there is nothing to choose.
+func unfiltered(r *http.Request) *problem {
+	if r.URL.RawQuery == "" {
+		return nil
+	}
+	return problemf(http.StatusBadRequest, "this is of one whole workload, and takes no parameters")
 }
 
 // parseFilter reads the parameters of a URL; empty ones, which forms send, are none. Its error says what is allowed.

@@ -121,6 +121,22 @@ func TestParametersThatCannotBeRead(t *testing.T) {
 	}
 }
 
+// What the path names is not named again, and where there is nothing to choose nothing is chosen: the answer would be to
+// another question than was asked.
+func TestParametersThatDoNotBelong(t *testing.T) {
+	s := scanned(t, finds(found(t)))
+	for _, path := range []string{
+		"/namespaces/shop?namespace=blog", "/api/v1/recommendations/shop/deployment/api?namespace=blog", "/api/v1/recommendations/shop/deployment/api?kind=job",
+		"/api/v1/recommendations/shop/deployment/api?workload=web", "/workloads/shop/deployment/api?only=cpu", "/workloads/shop/deployment/api?x=y", "/workloads/shop/deployment/api?%zz",
+		"/api/v1/patch/shop/deployment/api?container=api",
+	} {
+		wantStatus(t, s, path, http.StatusBadRequest)
+	}
+	for _, path := range []string{"/namespaces/shop?namespace=&kind=deployment", "/api/v1/recommendations/shop/deployment/api?container=api&only=cpu", "/workloads/shop/deployment/api?", "/health/live?x=1"} {
+		wantStatus(t, s, path, http.StatusOK)
+	}
+}
+
 // What a client does not accept it does not get, and errors read the same compressed.
 func TestEncodings(t *testing.T) {
 	f := found(t)

@@ -387,6 +387,9 @@ func (s *Server) pageWorkload(w http.ResponseWriter, r *http.Request) {
 	if p == nil {
 		ref, p = n.find(r)
 	}
+	if p == nil {
+		p = unfiltered(r)
+	}
 	if p != nil {
 		s.pageProblem(w, r, p)
 		return
