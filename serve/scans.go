@@ -126,6 +126,13 @@ func (j *journal) end(a attempt) (failures int) {
 	return j.inARow
 }
 
+// stop is the end of one that does not count, and after which none comes.
+func (j *journal) stop() {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	j.running = time.Time{}
+}
+
 func (j *journal) plan(at time.Time) {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -182,6 +189,7 @@ func (s *Server) scanOnce(ctx context.Context) (failures int, stopped bool) {
 	found, err := s.options.Scan(spanned, s.peers)
 	if ctx.Err() != nil {
 		span.SetStatus(codes.Error, "stopped")
+		s.scans.stop()
 		return 0, true
 	}
 	result, failure := judge(found, err)

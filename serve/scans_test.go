@@ -169,5 +169,8 @@ func TestStoppedScan(t *testing.T) {
 		if took := time.Since(began); took != time.Minute || s.scans.state().Last != nil {
 			t.Errorf("it ended after %s with %v, want at once and nothing", took, s.scans.state().Last)
 		}
+		if says := s.scans.state().String(); says != "" {
+			t.Errorf("pages say until it is gone: %s", says)
+		}
 	})
 }
