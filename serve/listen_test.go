@@ -13,9 +13,11 @@ import (
 	"math/big"
 	"net"
 	"net/http"
+	"net/http/httptrace"
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -39,14 +41,10 @@ func start(t *testing.T, scheme string, s *Server) running {
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- s.Run(ctx, l) }()
-	stopped, result := false, error(nil)
-	stop := func() error {
+	stop := sync.OnceValue(func() error {
 		cancel()
-		if !stopped {
-			stopped, result = true, <-done
-		}
-		return result
-	}
+		return <-done
+	})
 	t.Cleanup(func() { _ = stop() })
 	return running{s, scheme + "://" + l.Addr().String(), stop}
 }
@@ -268,6 +266,48 @@ func TestShutdown(t *testing.T) {
 	}
 	if err := <-done; err != nil {
 		t.Error(err)
+	}
+}
+
+// A connection that is kept open is given up with the first answer after the signal, while new ones are still taken: else the
+// end of listening closes it under a request that is on its way.
+func TestShutdownOfKeptConnections(t *testing.T) {
+	for _, scheme := range []string{"http", "https"} {
+		t.Run(scheme, func(t *testing.T) {
+			s := start(t, scheme, server(finds(found(t)), func(o *Options) {
+				if scheme == "https" {
+					o.WebConfig = webConfig(t, t.TempDir(), "pass-word", true)
+				}
+			}))
+			kept := client()
+			transport := kept.Transport.(*http.Transport)
+			transport.DisableKeepAlives, transport.ForceAttemptHTTP2 = false, true
+			reused := func() (again bool) {
+				ctx := httptrace.WithClientTrace(t.Context(), &httptrace.ClientTrace{GotConn: func(c httptrace.GotConnInfo) { again = c.Reused }})
+				req, err := http.NewRequestWithContext(ctx, http.MethodGet, s.url+"/health/live", nil)
+				if err != nil {
+					t.Fatal(err)
+				}
+				resp, err := kept.Do(req)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, err := io.Copy(io.Discard, resp.Body); err != nil || resp.Body.Close() != nil {
+					t.Error(err)
+				}
+				return again
+			}
+			reused()
+			if !reused() {
+				t.Error("a connection is not kept")
+			}
+			s.stopping.Store(true) // as the signal does, for as long as this takes
+			reused()
+			eventually(t, "it is given up", func() bool { return !reused() })
+			if err := s.stop(); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
 

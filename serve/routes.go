@@ -151,6 +151,9 @@ func (s *Server) observed(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.underWay.Add(1)
 		defer s.underWay.Add(-1)
+		if s.stopping.Load() { // who keeps a connection open would meet its end with the next request under way
+			w.Header().Set("Connection", "close")
+		}
 		id, to := idOf(r), &routeName{"none"}
 		w.Header().Set("X-Request-Id", id)
 		ctx := context.WithValue(context.WithValue(r.Context(), requestKey{}, id), routeKey{}, to)
