@@ -15,7 +15,9 @@ import (
 	"github.com/klauspost/compress/gzhttp"
 	"github.com/prometheus/client_golang/prometheus/promhttp"
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
+	"go.opentelemetry.io/otel/attribute"
 	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 )
 
 // route is a path, what answers there, and what it is for.
@@ -60,13 +62,16 @@ type routeKey struct{}
 // routeName is filled in once the route is known.
 type routeName struct{ name string }
 
-// named tells who observes the request which route it took.
+// named tells who observes the request which route it took: metrics and the span.
 func named(pattern string, h http.HandlerFunc) http.Handler {
 	name := strings.TrimSuffix(pattern, "{$}")
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if to, ok := r.Context().Value(routeKey{}).(*routeName); ok {
 			to.name = name
 		}
+		span := trace.SpanFromContext(r.Context())
+		span.SetName(r.Method + " " + name)
+		span.SetAttributes(attribute.String("http.route", name), attribute.String("rightsize.request_id", requestID(r.Context())))
 		h(w, r)
 	})
 }

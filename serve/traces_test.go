@@ -97,12 +97,12 @@ func TestTraces(t *testing.T) {
 		}
 		return f, nil
 	}, func(o *Options) { o.Traces = traces })
-	get(s, "/?q=s3cret-word", "Authorization", "Bearer s3cret-word", "Cookie", "s3cret-word")
+	id := get(s, "/?q=s3cret-word", "Authorization", "Bearer s3cret-word", "Cookie", "s3cret-word").Header().Get("X-Request-Id")
 	get(s, "/health/ready")
 	get(s, "/metrics")
 	traces.flush()
 
-	scans, asked, answered := c.named("scan"), c.named("prometheus GET"), c.named("GET")
+	scans, asked, answered := c.named("scan"), c.named("prometheus GET"), c.named("GET /")
 	if len(scans) != 1 || len(asked) != 2 || len(answered) != 1 || len(c.spans) != 4 {
 		t.Fatalf("the spans are %v", c.spans)
 	}
@@ -110,6 +110,13 @@ func TestTraces(t *testing.T) {
 		if !bytes.Equal(span.GetParentSpanId(), scans[0].GetSpanId()) || span.GetKind() != tracev1.Span_SPAN_KIND_CLIENT {
 			t.Errorf("%v is not below the scan", span)
 		}
+	}
+	said := map[string]string{}
+	for _, a := range answered[0].GetAttributes() {
+		said[a.GetKey()] = a.GetValue().GetStringValue()
+	}
+	if said["http.route"] != "/" || said["rightsize.request_id"] != id || id == "" {
+		t.Errorf("the span says %v, want its route and the id of the log, %s", said, id)
 	}
 	if len(parents) != 1 || !strings.HasPrefix(parents[0], "00-") {
 		t.Errorf("Prometheus was told %q", parents)
