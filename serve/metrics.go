@@ -20,6 +20,7 @@ type metrics struct {
 
 	scans    *prometheus.CounterVec
 	failures *prometheus.CounterVec
+	inARow   prometheus.Gauge
 	took     prometheus.Histogram
 	lastTook prometheus.Gauge
 	samples  prometheus.Counter
@@ -39,6 +40,10 @@ func newMetrics(s *Server) *metrics {
 			Name: "rightsize_scan_failures_total",
 			Help: "Scans that have failed, by reason.",
 		}, []string{"reason"}),
+		inARow: prometheus.NewGauge(prometheus.GaugeOpts{
+			Name: "rightsize_failed_scans_in_a_row",
+			Help: "Scans that have failed since the last good one.",
+		}),
 		took: prometheus.NewHistogram(prometheus.HistogramOpts{
 			Name: "rightsize_scan_duration_seconds",
 			Help: "How long scans took, failed ones too.", Buckets: []float64{1, 3, 10, 30, 60, 120, 300, 600, 1200, 1800},
@@ -70,19 +75,24 @@ func newMetrics(s *Server) *metrics {
 	for _, r := range reasons() {
 		m.failures.WithLabelValues(string(r))
 	}
+	interval := prometheus.NewGauge(prometheus.GaugeOpts{
+		Name: "rightsize_scan_interval_seconds", Help: "From the beginning of a scan to that of the next, where none fails.",
+	})
+	interval.Set(s.options.Interval.Seconds())
 	build := prometheus.NewGauge(prometheus.GaugeOpts{
 		Name: "rightsize_build_info", Help: "1, for its labels.",
 		ConstLabels: prometheus.Labels{"version": s.options.Version, "goversion": runtime.Version()},
 	})
 	build.Set(1)
-	m.registry.MustRegister(m.scans, m.failures, m.took, m.lastTook, m.samples, m.queries, m.calls, m.requests, build, newShown(s),
+	m.registry.MustRegister(m.scans, m.failures, m.inARow, m.took, m.lastTook, m.samples, m.queries, m.calls, m.requests, interval, build, newShown(s),
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
 	return m
 }
 
-// ended counts a scan.
-func (m *metrics) ended(a attempt, r report.Report) {
+// ended counts a scan; failures are those in a row.
+func (m *metrics) ended(a attempt, r report.Report, failures int) {
 	m.scans.WithLabelValues(a.Result).Inc()
+	m.inARow.Set(float64(failures))
 	if a.Failure != nil {
 		m.failures.WithLabelValues(string(a.Failure.Reason)).Inc()
 	}

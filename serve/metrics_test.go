@@ -123,7 +123,12 @@ func TestMetricsOfScans(t *testing.T) {
 	s.options.Scan = finds(lacking(f, 1))
 	s.scanOnce(t.Context())
 	s.options.Scan = fails(Kubernetes, "403")
-	s.scanOnce(t.Context())
+	for want := range 3 {
+		if got := testutil.ToFloat64(s.metrics.inARow); got != float64(want) {
+			t.Errorf("%v scans in a row have failed, want %d", got, want)
+		}
+		s.scanOnce(t.Context())
+	}
 	for _, c := range []struct {
 		got  float64
 		want float64
@@ -131,8 +136,8 @@ func TestMetricsOfScans(t *testing.T) {
 	}{
 		{testutil.ToFloat64(s.metrics.scans.WithLabelValues(complete)), 1, "complete"},
 		{testutil.ToFloat64(s.metrics.scans.WithLabelValues(partial)), 1, "partial"},
-		{testutil.ToFloat64(s.metrics.scans.WithLabelValues(failed)), 1, "failed"},
-		{testutil.ToFloat64(s.metrics.failures.WithLabelValues("kubernetes")), 1, "of kubernetes"},
+		{testutil.ToFloat64(s.metrics.scans.WithLabelValues(failed)), 3, "failed"},
+		{testutil.ToFloat64(s.metrics.failures.WithLabelValues("kubernetes")), 3, "of kubernetes"},
 		{testutil.ToFloat64(s.metrics.samples), (4 + 3) * 2 * 2016, "samples"},
 	} {
 		if c.got != c.want {
@@ -145,6 +150,11 @@ func TestMetricsOfScans(t *testing.T) {
 	}
 	if diff := cmp.Diff(map[string]float64{"ok": 3, "exempt": 0, "too-little-data": 0, "no-data": 1, "error": 1}, counts); diff != "" {
 		t.Errorf("containers by status differ (-want +got):\n%s", diff)
+	}
+	s.options.Scan = finds(f)
+	s.scanOnce(t.Context())
+	if got := testutil.ToFloat64(s.metrics.inARow); got != 0 {
+		t.Errorf("after a good scan %v in a row have failed", got)
 	}
 }
 

@@ -202,7 +202,7 @@ func (s *Server) scanOnce(ctx context.Context) (failures int, stopped bool) {
 		span.SetStatus(codes.Error, string(failure.Reason))
 	}
 	failures = s.scans.end(a)
-	s.metrics.ended(a, found.Report)
+	s.metrics.ended(a, found.Report, failures)
 	s.tell(a, found.Report, failures)
 	return failures, false
 }
