@@ -86,7 +86,13 @@ type object struct {
 // build is all objects of an overlay, in order. Fields that Kubernetes does not know fail the test.
 func build(t *testing.T, overlay string) []object {
 	t.Helper()
-	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(manifests(t), filepath.Join("overlays", overlay))
+	return buildFrom(t, manifests(t), overlay)
+}
+
+// buildFrom does so with other files.
+func buildFrom(t *testing.T, files filesys.FileSystem, overlay string) []object {
+	t.Helper()
+	built, err := krusty.MakeKustomizer(krusty.MakeDefaultOptions()).Run(files, filepath.Join("overlays", overlay))
 	if err != nil {
 		t.Fatal(err)
 	}

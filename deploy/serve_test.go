@@ -311,3 +311,25 @@ func TestServiceMonitor(t *testing.T) {
 		t.Errorf("the endpoints differ (-want +got):\n%s", diff)
 	}
 }
+
+// Who has TLS and a ServiceMonitor in one overlay is scraped by TLS.
+func TestServiceMonitorByTLS(t *testing.T) {
+	files := manifests(t)
+	const own = `namespace: rightsize
+nameSuffix: -serve
+resources: [../../namespace, ../../serve]
+components: [../../components/cluster, ../../components/monitoring, ../../components/web-config, ../../settings, ../../settings/serve]
+`
+	if err := files.WriteFile("overlays/own/kustomization.yaml", []byte(own)); err != nil {
+		t.Fatal(err)
+	}
+	objects := buildFrom(t, files, "own")
+	i := slices.IndexFunc(objects, func(o object) bool { return o.GetKind() == "ServiceMonitor" })
+	endpoints, _, _ := unstructured.NestedSlice(objects[i].Object, "spec", "endpoints")
+	if got := endpoints[0].(map[string]any); len(endpoints) != 1 || got["scheme"] != "https" || got["honorLabels"] != true {
+		t.Errorf("the endpoints are %v", endpoints)
+	}
+	if _, c := podOf(t, objects); c.ReadinessProbe.HTTPGet.Scheme != corev1.URISchemeHTTPS {
+		t.Errorf("the probe asks by %s", c.ReadinessProbe.HTTPGet.Scheme)
+	}
+}

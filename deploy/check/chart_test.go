@@ -315,6 +315,26 @@ func TestValues(t *testing.T) {
 	}
 }
 
+// Who has TLS is scraped by TLS.
+func TestServiceMonitorByTLS(t *testing.T) {
+	for _, byTLS := range []bool{false, true} {
+		objects := chartObjects(t, "rightsize", "shop", withAPIServer(object{
+			"webConfig":  object{"secretName": "web", "tls": byTLS},
+			"monitoring": object{"serviceMonitor": object{"enabled": true, "endpoint": object{"tlsConfig": object{"serverName": "rightsize.example.com"}}}},
+		}))
+		endpoints, _, _ := unstructured.NestedSlice(objects["ServiceMonitor rightsize-serve"], "spec", "endpoints")
+		want := object{
+			"port": "http", "path": "/metrics", "interval": "1m", "scrapeTimeout": "30s", "honorLabels": true, "tlsConfig": object{"serverName": "rightsize.example.com"},
+		}
+		if byTLS {
+			want["scheme"] = "https"
+		}
+		if diff := cmp.Diff([]any{want}, endpoints); diff != "" {
+			t.Errorf("with TLS %t the endpoints differ (-want +got):\n%s", byTLS, diff)
+		}
+	}
+}
+
 // number has whole numbers as the one type that the tests compare with.
 func number(v any) any {
 	if f, ok := v.(float64); ok && f == float64(int64(f)) {
