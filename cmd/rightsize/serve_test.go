@@ -410,7 +410,7 @@ func testServeFaults(t *testing.T, w world) {
 		<-stopped
 		before := s.metric("rightsize_scan_failures_total", "")
 		eventually(t, name+": scans fail", func() bool { return s.metric("rightsize_scan_failures_total", "") > before })
-		if code, page := s.get("/"); code != 200 || !strings.Contains(page, "deployment/api") || !strings.Contains(page, "The last scan, at ") {
+		if code, page := s.get("/"); code != 200 || !strings.Contains(page, "deployment/api") || !strings.Contains(page, " old. ") || !strings.Contains(page, "The last scan, at ") {
 			t.Errorf("%s is gone: the page is %d %s", name, code, page)
 		}
 		code, body := s.get("/health/ready")
@@ -461,7 +461,7 @@ func testServeLoad(t *testing.T, w world, binary string) {
 	paths := []string{"/", "/namespaces/shop?only=memory", "/workloads/shop/deployment/api", "/api/v1/report", "/api/v1/report?top=3", "/api/v1/recommendations/shop/deployment/web", "/api/v1/patch/shop/deployment/api", "/metrics", "/health/ready", "/?q=web"}
 	var wrong atomic.Int64
 	var requests sync.WaitGroup
-	ticker := time.NewTicker(time.Second / perSecond)
+	ticker, began := time.NewTicker(time.Second/perSecond), time.Now()
 	defer ticker.Stop()
 	var early, late uint64
 	for i := range perSecond * seconds {
@@ -480,6 +480,7 @@ func testServeLoad(t *testing.T, w world, binary string) {
 		}
 	}
 	requests.Wait()
+	took := time.Since(began)
 	scans := s.metric("rightsize_scans_total", `"complete"`)
 	failures := s.metric("rightsize_scan_failures_total", "")
 	if wrong.Load() > 0 || scans < 3 || failures > 0 {
@@ -488,7 +489,7 @@ func testServeLoad(t *testing.T, w world, binary string) {
 	if late > early*13/10 {
 		t.Errorf("resident memory grew from %d to %d bytes", early, late)
 	}
-	t.Logf("%d requests, %v scans, resident memory at most %d MiB in the first third and %d MiB in the last", perSecond*seconds, scans, early>>20, late>>20)
+	t.Logf("%d requests in %s, %v scans, resident memory at most %d MiB in the first third and %d MiB in the last", perSecond*seconds, took.Round(time.Second), scans, early>>20, late>>20)
 	if code := s.end(t, syscall.SIGTERM); code != 0 {
 		t.Errorf("exit %d", code)
 	}
