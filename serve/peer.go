@@ -32,15 +32,17 @@ type Peer struct {
 	counts *prometheus.CounterVec
 	traces *Traces
 
-	mu   sync.Mutex
-	last answer
+	mu      sync.Mutex
+	last    answer
+	waiting int // requests that have not been answered yet
 }
 
 // answer is what a server said last. The zero answer is that nobody has asked.
 type answer struct {
-	At     time.Time
-	Status int    // of HTTP; 0 is none
-	Fault  string // why there is none
+	At      time.Time
+	Status  int    // of HTTP; 0 is none
+	Fault   string // why there is none
+	Waiting bool   // for the answer to another request
 }
 
 func newPeer(name string, counts *prometheus.CounterVec, traces *Traces) *Peer {
@@ -56,7 +58,14 @@ func (p *Peer) answered(status int, fault string) {
 		code = strconv.Itoa(status)
 	}
 	p.counts.WithLabelValues(code).Inc()
-	p.keep(answer{time.Now(), status, fault})
+	p.keep(answer{At: time.Now(), Status: status, Fault: fault})
+}
+
+// asks is a request that begins or, by -1, ends.
+func (p *Peer) asks(n int) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.waiting += n
 }
 
 func (p *Peer) keep(a answer) {
@@ -68,7 +77,9 @@ func (p *Peer) keep(a answer) {
 func (p *Peer) lastAnswer() answer {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return p.last
+	last := p.last
+	last.Waiting = p.waiting > 0
+	return last
 }
 
 // good says that the server answered, and not with an error of its own. That it refuses a request is an answer.
@@ -78,6 +89,8 @@ func (a answer) good() bool {
 
 func (a answer) String() string {
 	switch {
+	case a.At.IsZero() && a.Waiting:
+		return "asked, and has not answered yet"
 	case a.At.IsZero():
 		return "not asked"
 	case a.Fault != "":
@@ -104,7 +117,9 @@ func (w watched) RoundTrip(req *http.Request) (*http.Response, error) {
 		req = req.Clone(ctx)
 		propagation.TraceContext{}.Inject(ctx, propagation.HeaderCarrier(req.Header))
 	}
+	w.peer.asks(1)
 	resp, err := w.next.RoundTrip(req)
+	w.peer.asks(-1)
 	switch {
 	case errors.Is(req.Context().Err(), context.Canceled):
 		span.SetStatus(codes.Error, "stopped") // by us: the server is not to blame
@@ -134,7 +149,7 @@ type watchedBody struct {
 func (b watchedBody) Read(p []byte) (int, error) {
 	n, err := b.ReadCloser.Read(p)
 	if err != nil && !errors.Is(err, io.EOF) && !errors.Is(b.ctx.Err(), context.Canceled) {
-		b.peer.keep(answer{time.Now(), 0, faultOf(err)})
+		b.peer.keep(answer{At: time.Now(), Fault: faultOf(err)})
 	}
 	return n, err
 }

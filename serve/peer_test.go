@@ -113,7 +113,13 @@ func TestPeerOfStoppedRequests(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	go func() { <-asked; cancel() }()
+	go func() {
+		<-asked
+		if got := p.lastAnswer(); got.String() != "asked, and has not answered yet" || !p.check().OK {
+			t.Errorf("meanwhile the last answer is %s", got)
+		}
+		cancel()
+	}()
 	if resp, err := p.Watch(http.DefaultTransport).RoundTrip(req); err == nil {
 		_ = resp.Body.Close()
 		t.Error("it was answered")
