@@ -79,15 +79,19 @@ func (t toolkitLog) WithAttrs([]slog.Attr) slog.Handler { return t }
 // WithGroup implements slog.Handler.
 func (t toolkitLog) WithGroup(string) slog.Handler { return t }
 
-// errorLog is told by net/http of broken handshakes and the like, nobody's fault here. A handshake breaks too where the web
-// configuration cannot be read any more, and the error quotes it.
+// errorLog is told by net/http of broken handshakes and the like, nobody's fault here, and of panics, which are ours. A
+// handshake breaks too where the web configuration cannot be read any more, and the error quotes it.
 func (s *Server) errorLog() *log.Logger { return log.New(errorWriter{s.log}, "", 0) }
 
 type errorWriter struct{ log *slog.Logger }
 
 // Write implements io.Writer.
 func (e errorWriter) Write(p []byte) (int, error) {
-	e.log.Info(withoutValues(string(p)))
+	level, text := slog.LevelInfo, withoutValues(string(p))
+	if strings.HasPrefix(text, "http: panic serving ") {
+		level = slog.LevelError
+	}
+	e.log.Log(context.Background(), level, text)
 	return len(p), nil
 }
 

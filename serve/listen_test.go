@@ -9,6 +9,7 @@ import (
 	"crypto/x509"
 	"encoding/pem"
 	"fmt"
+	"html/template"
 	"io"
 	"math/big"
 	"net"
@@ -212,6 +213,24 @@ func TestWebConfigThatBreaks(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A fault of ours is an error in the log, and costs the one request.
+func TestPanic(t *testing.T) {
+	var log strings.Builder
+	faulty := server(finds(found(t)), func(o *Options) { o.Log = logTo(&log) })
+	faulty.templates = func() (map[string]*template.Template, error) { panic("a fault") }
+	s := start(t, "http", faulty)
+	eventually(t, "it is ready", func() bool { return status(t, s.url+"/health/ready") == 200 })
+	for path, want := range map[string]int{"/": 0, "/api/v1/report": 200} {
+		if got := status(t, s.url+path); got != want {
+			t.Errorf("%s gives %d, want %d", path, got, want)
+		}
+	}
+	if err := s.stop(); err != nil {
+		t.Error(err)
+	}
+	wantText(t, "the log", log.String(), `"level":"ERROR","msg":"http: panic serving `)
 }
 
 // What is wrong with the file is said without its values.
