@@ -118,6 +118,39 @@ func TestIntervals(t *testing.T) {
 	}
 }
 
+// What was never seen is not known to be never: draws of nine containers without a breach differ by nothing, and their
+// interval was from 0 to 0. Clopper and Pearson's for none of nine reaches to 33.6 %, for none of 38 to 9.3 %.
+func TestIntervalsOfWhatWasNeverSeen(t *testing.T) {
+	for n, want := range map[int]float64{9: 0.3363, 38: 0.0925} {
+		plan := Plan{Train: 24 * time.Hour, Test: 10 * time.Hour, MinTrain: time.Hour}
+		policies := []Policy{fixed(recommender.Set(1), recommender.Set(2))}
+		r := Report{Plan: plan, Policies: policies}
+		for range n {
+			r.Results = append(r.Results, plan.Run(container(pod("a", 0, constant(34, 1.5)...)), policies))
+		}
+		got := map[string]Estimate{}
+		for k, e := range r.Estimates(0, recommender.Memory) {
+			got[Metrics(recommender.Memory)[k].Name] = e
+		}
+		if e := got["breached"]; e.Value != 0 || e.Low != 0 || math.Abs(e.High-want) > 1e-4 {
+			t.Errorf("breached in none of %d: %v, want up to %v", n, e, want)
+		}
+		if e := got["timeAboveRequest"]; e.Value != 1 || e.High != 1 || math.Abs(e.Low-(1-want)) > 1e-4 {
+			t.Errorf("above the request all the time in all of %d: %v, want from %v", n, e, 1-want)
+		}
+		if e := got["breachesPer100Days"]; e.Value != 0 || !math.IsNaN(e.Low) || !math.IsNaN(e.High) {
+			t.Errorf("breaches in 100 days: %v, want no interval", e)
+		}
+		if e := got["limitSlack"]; e != (Estimate{0.25, 0.25, 0.25}) {
+			t.Errorf("slack: %v", e)
+		}
+	}
+	few := Estimate{0, math.NaN(), math.NaN()}.unseen(Metrics(recommender.Memory)[0], 3)
+	if !math.IsNaN(few.High) {
+		t.Errorf("of three containers: %v, want no interval", few)
+	}
+}
+
 // A policy against itself differs by nothing, for certain; the pairs take out what containers have in common.
 func TestCompare(t *testing.T) {
 	r := report(13)

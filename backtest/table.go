@@ -1,9 +1,11 @@
 package backtest
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"math"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -18,13 +20,15 @@ func WriteTable(w io.Writer, r Report) error {
 	var b strings.Builder
 	test := recommender.ShortDuration(r.Plan.Test)
 	fmt.Fprintf(&b, "%s: policies learn from %s and are held against the next %s, again and again %s later\n", recommender.Printable(r.Source), recommender.ShortDuration(r.Plan.Train), test, test)
+	if len(r.Results) == 0 {
+		b.WriteString("\nthere is no container to judge\n")
+		_, err := io.WriteString(w, b.String())
+		return err
+	}
 	for _, res := range []recommender.Resource{recommender.Memory, recommender.CPU} {
 		r.writeResource(&b, res)
 	}
-	if h, ok := r.HeldOut(r.inUse()); ok {
-		text := h.String()
-		fmt.Fprintf(&b, "\n%s\n", strings.ToUpper(text[:1])+text[1:])
-	}
+	r.writeHits(&b)
 	r.writeComparisons(&b)
 	r.writeReasons(&b)
 	_, err := io.WriteString(w, b.String())
@@ -37,7 +41,7 @@ func (r Report) writeResource(b *strings.Builder, res recommender.Resource) {
 		fmt.Fprintf(b, "\n%s: not enough data in any of %s\n", res, recommender.Count(len(r.Results), "container"))
 		return
 	}
-	fmt.Fprintf(b, "\n%s, %s of %s, %s", res, recommender.Count(judged, "container"), recommender.Count(len(r.Results), "container"), recommender.Count(r.folds(res), "test"))
+	fmt.Fprintf(b, "\n%s, %d of %s, %s", res, judged, recommender.Count(len(r.Results), "container"), recommender.Count(r.folds(res), "test"))
 	if judged < MinContainers {
 		fmt.Fprintf(b, "; fewer than %d containers are not enough data for intervals", MinContainers)
 	}
@@ -101,7 +105,7 @@ func (u Unit) text(res recommender.Resource, e Estimate) string {
 
 func (u Unit) number(res recommender.Resource, v float64) string {
 	switch u {
-	case Share:
+	case Share, Part:
 		return u.bare(v) + "%"
 	case Amount:
 		return res.Approximate(v)
@@ -113,7 +117,7 @@ func (u Unit) number(res recommender.Resource, v float64) string {
 // bare is a number without its unit.
 func (u Unit) bare(v float64) string {
 	switch u {
-	case Share:
+	case Share, Part:
 		return digits(100 * v)
 	case Rate:
 		return digits(v)
@@ -153,37 +157,63 @@ func (r Report) writeComparisons(b *strings.Builder) {
 		if c.Resource == recommender.CPU {
 			what, harm = "requests", "demand above"
 		}
-		fmt.Fprintf(b, "%s %s, %s against %s: cost x %s, %s %s%% against %s%%, which is %s points%s; less in %d containers, more in %d\n", c.Resource, what, c.Policy, c.Against,
-			Factor.text(c.Resource, c.Cost), harm, Share.bare(c.OwnHarm), Share.bare(c.AgainstsHarm), signed(c.Harm.Value), between(c.Harm), c.Better, c.Worse)
+		fmt.Fprintf(b, "%s %s, %s against %s: cost x %s, %s %s%% against %s%%, which is %s points%s; less in %s, more in %d\n", c.Resource, what, c.Policy, c.Against,
+			Factor.text(c.Resource, c.Cost), harm, Part.bare(c.OwnHarm), Part.bare(c.AgainstsHarm), signed(c.Harm.Value), between(c.Harm), recommender.Count(c.Better, "container"), c.Worse)
 	}
 }
 
 func signed(share float64) string { return fmt.Sprintf("%+.2f", 100*share) }
 
+// between is nothing where all containers differ by the same: that is certain of them alone.
 func between(e Estimate) string {
-	if math.IsNaN(e.Low) {
+	if math.IsNaN(e.Low) || e.Low == e.High {
 		return ""
 	}
 	return fmt.Sprintf(" (%s to %s)", signed(e.Low), signed(e.High))
 }
 
-// maxReasons is how many of the containers left out are named; JSON has all.
-const maxReasons = 10
+// writeHits says how the policy in use did, and which containers its memory limits would have hit, the most often hit first.
+func (r Report) writeHits(b *strings.Builder) {
+	policy := r.inUse()
+	h, ok := r.HeldOut(policy)
+	if !ok {
+		return
+	}
+	text := h.String()
+	fmt.Fprintf(b, "\n%s\n", strings.ToUpper(text[:1])+text[1:])
+	i := slices.IndexFunc(r.Policies, func(p Policy) bool { return p.Name == policy })
+	memory := func(result Result) Tally { return result.Scores[i][recommender.Memory] }
+	hit := slices.DeleteFunc(slices.Clone(r.Results), func(result Result) bool { return memory(result).Breached == 0 })
+	slices.SortStableFunc(hit, func(x, y Result) int { return cmp.Compare(memory(y).Breaches, memory(x).Breaches) })
+	var lines []string
+	for _, result := range hit {
+		m := memory(result)
+		lines = append(lines, fmt.Sprintf("%s: %s, in %d of %s", recommender.Printable(result.Name), recommender.Count(int(m.Breaches), "time"), int(m.Breached), recommender.Count(int(m.Trials), "test")))
+	}
+	writeSome(b, lines)
+}
 
 func (r Report) writeReasons(b *strings.Builder) {
-	left := 0
+	var lines []string
 	for _, result := range r.Results {
-		if result.Reason == "" {
-			continue
-		}
-		if left == 0 {
-			b.WriteString("\nNot enough data:\n")
-		}
-		if left++; left <= maxReasons {
-			fmt.Fprintf(b, "  %s: %s\n", recommender.Printable(result.Name), recommender.Printable(result.Reason))
+		if result.Reason != "" {
+			lines = append(lines, recommender.Printable(result.Name)+": "+recommender.Printable(result.Reason))
 		}
 	}
-	if left > maxReasons {
-		fmt.Fprintf(b, "  and %d more: -o json names them\n", left-maxReasons)
+	if len(lines) > 0 {
+		b.WriteString("\nNot enough data:\n")
+	}
+	writeSome(b, lines)
+}
+
+// maxLines is how many containers of a kind are named; JSON has all.
+const maxLines = 10
+
+func writeSome(b *strings.Builder, lines []string) {
+	for _, line := range lines[:min(len(lines), maxLines)] {
+		fmt.Fprintf(b, "  %s\n", line)
+	}
+	if left := len(lines) - maxLines; left > 0 {
+		fmt.Fprintf(b, "  and %d more: -o json names them\n", left)
 	}
 }
