@@ -307,6 +307,20 @@ func pooled(pods []scan.PodTimeline, r recommender.Resource) recommender.Samples
 	return recommender.Pool(lists...)
 }
 
+// What is recommended hid what is declared where both fell into a row, which was named as declared and drawn as recommended.
+func TestLinesInOneRowTakeTurns(t *testing.T) {
+	p := plot{top: 512, levels: []level{{"limit now 512Mi", 512, nowRune, yellow}, {"limit 487Mi", 487, newRune, green}}}
+	p.bins.middle, p.bins.highest = make([]float64, 4), make([]float64, 4)
+	p.fill()
+	got := ""
+	for _, cell := range p.cells[0] {
+		got += cell.text
+	}
+	if want := "┄─┄─"; got != want {
+		t.Errorf("the row is %q, want %q", got, want)
+	}
+}
+
 func TestHistogram(t *testing.T) {
 	for _, tt := range []struct {
 		samples []float64

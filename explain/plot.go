@@ -114,7 +114,7 @@ func (p *plot) row(amount float64) int {
 // eighths are the lower eighths of a cell.
 func eighths() []rune { return []rune(" ▁▂▃▄▅▆▇█") }
 
-// fill draws the bars, and the levels over them.
+// fill draws the bars, and the levels over them, the lowest first.
 func (p *plot) fill() {
 	for i := range p.cells {
 		p.cells[i] = make([]span, len(p.bins.middle))
@@ -122,11 +122,12 @@ func (p *plot) fill() {
 			p.cells[i][column] = p.bar(column, plotRows-1-i)
 		}
 	}
-	for _, l := range slices.Backward(p.levels) { // what is recommended over what is declared, and limits over requests
+	for _, l := range slices.Backward(p.levels) {
 		row := p.cells[p.row(l.amount)]
 		for column, cell := range row {
-			// Where usage ends in this row, its end says more than the line does.
-			if cell.text == " " || cell.text == "█" || cell.text == string(nowRune) {
+			// Where usage ends in this row, its end says more than the line does. Two lines in one row take turns.
+			other := cell.text == string(nowRune) || cell.text == string(newRune)
+			if cell.text == " " || cell.text == "█" || other && column%2 == 0 {
 				row[column] = span{string(l.rune), l.ink}
 			}
 		}
