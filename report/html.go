@@ -69,7 +69,8 @@ type pageMention struct{ Anchor, Name, Text string }
 
 type pageState struct{ Value, Text string }
 
-type pageColumn struct{ Key, Head string }
+// pageColumn has a hint that says what it is sorted by.
+type pageColumn struct{ Key, Head, Hint string }
 
 // pageRow is a container.
 type pageRow struct {
@@ -118,14 +119,14 @@ func newPage(r Report) page {
 		States: []pageState{
 			{stateChange, "worth changing"}, {stateDanger, "in danger"}, {stateSilent, "without advice"}, {stateError, "could not be read"},
 		},
-		Columns: []pageColumn{{"name", "Container"}},
+		Columns: []pageColumn{{"name", "Container", "sort by name"}},
 	}
 	for _, res := range t.View.Resources() {
 		for _, side := range []string{"request", "limit"} {
-			p.Columns = append(p.Columns, pageColumn{res.String() + "-" + side, title(res) + " " + side})
+			p.Columns = append(p.Columns, pageColumn{res.String() + "-" + side, title(res) + " " + side, "sort by the change, over all pods"})
 		}
 	}
-	p.Columns = append(p.Columns, pageColumn{"severity", "Severity"})
+	p.Columns = append(p.Columns, pageColumn{"severity", "Severity", "sort by severity: 100 is in danger, below that the greater the change the higher"})
 	byName := make(map[recommender.ID]int, len(t.Items)) // the report's items are in the order of their names
 	for i, item := range t.Items {
 		byName[item.ID] = i

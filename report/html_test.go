@@ -67,7 +67,7 @@ func TestPageShowsWhatTheTableDoes(t *testing.T) {
 	r := drawn()
 	got := html.UnescapeString(render(t, "html", r, Options{}))
 	for _, want := range []string{
-		"128Mi → 200Mi", ">+56%<", "none → 100m", "CPU requested, cores", "3.20 → 3.22", "<h1>Requests and limits of shop</h1>", "What could not be read", "http://prometheus:9090 answered 503: query timed out",
+		"128Mi → 200Mi", ">+56%<", "none → 100m", `title="sort by the change, over all pods">CPU limit<`, "CPU requested, cores", "3.20 → 3.22", "<h1>Requests and limits of shop</h1>", "What could not be read", "http://prometheus:9090 answered 503: query timed out",
 		"In danger", "memory limit 256Mi, should be 358Mi, OOM killed 2 times", "container istio-proxy ran in pods", "no pod of deployment/idle has usage in the window",
 		"Pods with usage: 12 known", `data-states="error"`, `data-states="change danger"`, `data-states="silent"`, "Above the plot: limit now", "peak 320Mi, in pod web-5d9c7b6f8-bbbbb",
 		`container_memory_working_set_bytes{namespace="shop"`,
