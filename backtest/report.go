@@ -31,7 +31,7 @@ type Unit uint8
 // The units of figures.
 const (
 	Share  Unit = iota // of 1, below 0 too, written in per cent
-	Part               // of all tests, time or demand, from 0 to 1, written in per cent
+	Part               // of tests, which are counted, written in per cent
 	Factor             // of mean use
 	Rate               // of times in 100 days of a pod
 	Amount             // in the resource's unit
@@ -40,7 +40,7 @@ const (
 // Metrics are the figures of a resource, in the order of the table's columns.
 func Metrics(r recommender.Resource) []Metric {
 	limit := []Metric{
-		{"timeAboveRequest", "TIME>REQ", "share of time with usage above the request", Part, func(t Tally) float64 { return t.Request.AboveShare() }},
+		{"timeAboveRequest", "TIME>REQ", "share of time with usage above the request", Share, func(t Tally) float64 { return t.Request.AboveShare() }},
 		{"requestSlack", "REQ SLACK", "1 - use/request", Share, func(t Tally) float64 { return t.Request.Slack() }},
 		{"limitSlack", "LIMIT SLACK", "1 - use/limit", Share, func(t Tally) float64 { return t.Limit.Slack() }},
 		{"requestCost", "REQ/USE", "mean request over mean use", Factor, func(t Tally) float64 { return t.Request.Cost() }},
@@ -50,8 +50,8 @@ func Metrics(r recommender.Resource) []Metric {
 	}
 	if r == recommender.CPU {
 		return append([]Metric{
-			{"demandAboveRequest", "DEMAND>REQ", "share of demand above the request", Part, func(t Tally) float64 { return t.Request.ExcessShare() }},
-			{"demandAboveLimit", "DEMAND>LIMIT", "share of demand above the limit, a lower bound on throttling", Part, func(t Tally) float64 { return t.Limit.ExcessShare() }},
+			{"demandAboveRequest", "DEMAND>REQ", "share of demand above the request", Share, func(t Tally) float64 { return t.Request.ExcessShare() }},
+			{"demandAboveLimit", "DEMAND>LIMIT", "share of demand above the limit, a lower bound on throttling", Share, func(t Tally) float64 { return t.Limit.ExcessShare() }},
 		}, limit...)
 	}
 	return append([]Metric{
@@ -129,20 +129,22 @@ func (r Report) Estimates(policy int, res recommender.Resource) []Estimate {
 }
 
 // unseen mends the interval of what was seen in none of n containers, or in all of them: draws of these differ by
-// nothing, and would say that nothing else can be. Of a part it is the exact one (Clopper and Pearson 1934): up to 34 %
-// of nine containers, 9 % of 38. Of a rate that was never seen there is none.
+// nothing, and would say that nothing else can be. Of counted tests it is the exact one (Clopper and Pearson 1934), as if
+// all of a container's were one: up to 34 % of nine containers, 9 % of 38. Of anything else that was never seen there is none,
+// since nobody knows how much of it there would be.
 func (e Estimate) unseen(m Metric, n int) Estimate {
-	if math.IsNaN(e.Low) {
+	if math.IsNaN(e.Low) || e.Value != 0 && e.Value != 1 {
 		return e
 	}
 	const tail = 0.025
-	switch room := 1 - math.Pow(tail, 1/float64(n)); {
-	case m.Unit == Part && e.Value == 0:
-		e.High = room
-	case m.Unit == Part && e.Value == 1:
-		e.Low = 1 - room
-	case e.Value == 0 && m.Unit == Rate:
-		e.Low, e.High = math.NaN(), math.NaN()
+	room := 1 - math.Pow(tail, 1/float64(n))
+	switch m.Unit {
+	case Part:
+		return Estimate{e.Value, math.Max(0, e.Value-room), math.Min(1, e.Value+room)}
+	case Share, Rate:
+		if e.Low == e.High {
+			return Estimate{e.Value, math.NaN(), math.NaN()}
+		}
 	}
 	return e
 }

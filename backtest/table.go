@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 	"text/tabwriter"
+	"unicode/utf8"
 
 	"github.com/rightsize/rightsize/recommender"
 )
@@ -15,8 +16,9 @@ import (
 // censored is what a reader of the current specs' figures must know.
 const censored = "censored: usage could not exceed it"
 
-// WriteTable writes a report for people: a table for each resource, then what is compared, then what was left out.
-func WriteTable(w io.Writer, r Report) error {
+// WriteTable writes a report for people: a table for each resource, then what is compared, then what was left out. Tables that
+// are wider than so many characters have their intervals below the figures; 0 is any width.
+func WriteTable(w io.Writer, r Report, width int) error {
 	var b strings.Builder
 	test := recommender.ShortDuration(r.Plan.Test)
 	fmt.Fprintf(&b, "%s: policies learn from %s and are held against the next %s, again and again %s later\n", recommender.Printable(r.Source), recommender.ShortDuration(r.Plan.Train), test, test)
@@ -26,7 +28,7 @@ func WriteTable(w io.Writer, r Report) error {
 		return err
 	}
 	for _, res := range []recommender.Resource{recommender.Memory, recommender.CPU} {
-		r.writeResource(&b, res)
+		r.writeResource(&b, res, width)
 	}
 	r.writeHits(&b)
 	r.writeComparisons(&b)
@@ -35,7 +37,7 @@ func WriteTable(w io.Writer, r Report) error {
 	return err
 }
 
-func (r Report) writeResource(b *strings.Builder, res recommender.Resource) {
+func (r Report) writeResource(b *strings.Builder, res recommender.Resource, width int) {
 	judged := r.Judged(res)
 	if judged == 0 {
 		fmt.Fprintf(b, "\n%s: not enough data in any of %s\n", res, recommender.Count(len(r.Results), "container"))
@@ -46,34 +48,94 @@ func (r Report) writeResource(b *strings.Builder, res recommender.Resource) {
 		fmt.Fprintf(b, "; fewer than %d containers are not enough data for intervals", MinContainers)
 	}
 	b.WriteString("\n")
-	metrics := Metrics(res)
-	t := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	fmt.Fprint(t, "POLICY")
-	for _, m := range metrics {
-		fmt.Fprint(t, "\t", m.Head)
+	rows := r.rows(res)
+	if text := aligned(rows, true); width == 0 || widest(text) <= width {
+		b.WriteString(text)
+		return
 	}
-	fmt.Fprintln(t)
+	b.WriteString(aligned(rows, false))
+	for _, row := range rows {
+		if row.note != "" {
+			fmt.Fprintf(b, "%s: %s\n", row.cells[0].value, row.note)
+		}
+	}
+}
+
+// row is a line of the table.
+type row struct {
+	cells []cell
+	note  string
+}
+
+// cell is a figure and its interval, which may be empty.
+type cell struct{ value, interval string }
+
+func (r Report) rows(res recommender.Resource) []row {
+	metrics := Metrics(res)
+	head := row{cells: []cell{{value: "POLICY"}}}
+	for _, m := range metrics {
+		head.cells = append(head.cells, cell{value: m.Head})
+	}
+	rows := []row{head}
 	for i, p := range r.Policies {
-		advised := r.advised(i, res)
-		if advised == 0 {
-			if !p.Censored { // of a trace, which declares nothing
-				fmt.Fprintf(t, "%s%s\tno advice\n", p.Name, strings.Repeat("\t-", len(metrics)))
-			}
-			continue
-		}
-		fmt.Fprint(t, p.Name)
+		line, advised, tests := row{cells: []cell{{value: p.Name}}}, r.advised(i, res), r.folds(res)
 		for k, e := range r.Estimates(i, res) {
-			fmt.Fprint(t, "\t", metrics[k].Unit.text(res, e))
+			line.cells = append(line.cells, metrics[k].Unit.cell(res, e))
 		}
-		if p.Censored {
-			fmt.Fprint(t, "\t", censored)
+		var notes []string
+		switch {
+		case advised == 0 && p.Censored: // of a trace, which declares nothing
+			continue
+		case advised == 0:
+			notes = append(notes, "no advice")
+		case p.Censored:
+			notes = append(notes, censored)
 		}
-		if tests := r.folds(res); advised < tests {
-			fmt.Fprintf(t, "\tadvice in %d of %s", advised, recommender.Count(tests, "test"))
+		if advised > 0 && advised < tests {
+			notes = append(notes, fmt.Sprintf("advice in %d of %s", advised, recommender.Count(tests, "test")))
 		}
-		fmt.Fprintln(t)
+		line.note = strings.Join(notes, "  ")
+		rows = append(rows, line)
+	}
+	return rows
+}
+
+// aligned writes rows in columns: with intervals and notes behind figures, or, without room for these, with intervals below
+// figures and no notes.
+func aligned(rows []row, beside bool) string {
+	var b strings.Builder
+	t := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	line := func(texts []string) { fmt.Fprintln(t, strings.Join(texts, "\t")) }
+	for _, row := range rows {
+		var values, intervals []string
+		for _, c := range row.cells {
+			if beside && c.interval != "" {
+				c.value += " (" + c.interval + ")"
+			}
+			values, intervals = append(values, c.value), append(intervals, c.interval)
+		}
+		if beside && row.note != "" {
+			values = append(values, row.note)
+		}
+		line(values)
+		if !beside && strings.Join(intervals, "") != "" {
+			line(intervals)
+		}
 	}
 	_ = t.Flush() // into memory
+	var out strings.Builder
+	for line := range strings.Lines(b.String()) {
+		out.WriteString(strings.TrimRight(line, " \n") + "\n") // empty intervals leave blanks
+	}
+	return out.String()
+}
+
+// widest is how many characters the longest line has.
+func widest(text string) (n int) {
+	for line := range strings.Lines(text) {
+		n = max(n, utf8.RuneCountInString(strings.TrimRight(line, "\n")))
+	}
+	return n
 }
 
 // advised is in how many tests the policy had set anything.
@@ -91,16 +153,16 @@ func (r Report) folds(res recommender.Resource) (n int) {
 	return n
 }
 
-// text is a figure with its interval, and "-" where there is none.
-func (u Unit) text(res recommender.Resource, e Estimate) string {
+// cell is a figure with its interval, and "-" where there is none.
+func (u Unit) cell(res recommender.Resource, e Estimate) cell {
 	if math.IsNaN(e.Value) {
-		return "-"
+		return cell{value: "-"}
 	}
-	s := u.number(res, e.Value)
+	c := cell{value: u.number(res, e.Value)}
 	if !math.IsNaN(e.Low) && u != Amount {
-		s += " (" + u.bare(e.Low) + ".." + u.bare(e.High) + ")"
+		c.interval = u.bare(e.Low) + ".." + u.bare(e.High)
 	}
-	return s
+	return c
 }
 
 func (u Unit) number(res recommender.Resource, v float64) string {
@@ -157,8 +219,13 @@ func (r Report) writeComparisons(b *strings.Builder) {
 		if c.Resource == recommender.CPU {
 			what, harm = "requests", "demand above"
 		}
+		figure := Factor.cell(c.Resource, c.Cost)
+		cost := figure.value
+		if figure.interval != "" {
+			cost += " (" + figure.interval + ")"
+		}
 		fmt.Fprintf(b, "%s %s, %s against %s: cost x %s, %s %s%% against %s%%, which is %s points%s; less in %s, more in %d\n", c.Resource, what, c.Policy, c.Against,
-			Factor.text(c.Resource, c.Cost), harm, Part.bare(c.OwnHarm), Part.bare(c.AgainstsHarm), signed(c.Harm.Value), between(c.Harm), recommender.Count(c.Better, "container"), c.Worse)
+			cost, harm, Part.bare(c.OwnHarm), Part.bare(c.AgainstsHarm), signed(c.Harm.Value), between(c.Harm), recommender.Count(c.Better, "container"), c.Worse)
 	}
 }
 

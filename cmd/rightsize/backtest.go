@@ -225,11 +225,12 @@ func (b *backtestOptions) write(std streams, plan backtest.Plan, policies []back
 			return fmt.Errorf("writing the backtest: %w", err)
 		}
 	} else {
+		width, _ := knownWidth(std.out)
 		for i, r := range reports {
 			if i > 0 {
 				text.WriteString("\n")
 			}
-			if err := backtest.WriteTable(&text, r); err != nil {
+			if err := backtest.WriteTable(&text, r, width); err != nil {
 				return fmt.Errorf("writing the backtest: %w", err)
 			}
 		}
