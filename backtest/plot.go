@@ -55,13 +55,16 @@ func WriteSVG(w io.Writer, reports []Report) error {
 	for i, p := range panels {
 		p.draw(&b, float64(i)*plotHeight)
 	}
+	if len(panels) == 0 {
+		text(&b, plotLeft, plotTop, "start", 13, "not enough data to draw")
+	}
 	b.WriteString("</svg>\n")
 	_, err := io.WriteString(w, b.String())
 	return err
 }
 
 func (r Report) panel(res recommender.Resource) panel {
-	p := panel{title: fmt.Sprintf("%s: %s", r.Source, res), x: "slack of limits, 1 - use/limit", y: "tests with a breach"}
+	p := panel{title: fmt.Sprintf("%s: %s", recommender.Printable(r.Source), res), x: "slack of limits, 1 - use/limit", y: "tests with a breach"}
 	slack, harm := "limitSlack", "breached"
 	if res == recommender.CPU {
 		p.x, p.y = "slack of requests, 1 - use/request", "demand above the request"

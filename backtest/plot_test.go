@@ -59,4 +59,8 @@ func TestWriteSVGOfLittle(t *testing.T) {
 			t.Errorf("%d reports: %v\n%s", len(reports), err, out.String())
 		}
 	}
+	var out bytes.Buffer
+	if err := WriteSVG(&out, []Report{report(1)}); err != nil || !strings.Contains(out.String(), ">not enough data to draw<") {
+		t.Errorf("%v: a plot of nothing does not say so: %s", err, out.String())
+	}
 }

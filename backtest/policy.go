@@ -71,5 +71,8 @@ func Choose(all []Policy, wanted []string) ([]Policy, error) {
 			return nil, fmt.Errorf("%q is not a policy: want some of %s", name, names(all))
 		}
 	}
+	if len(out) == 0 {
+		return nil, fmt.Errorf("none is named: want some of %s", names(all))
+	}
 	return out, nil
 }

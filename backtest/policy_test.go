@@ -206,4 +206,8 @@ func TestChoose(t *testing.T) {
 	if _, err := Choose(all, []string{"krr", "best"}); err == nil || !strings.Contains(err.Error(), `"best" is not a policy: want some of current, default, default-bare, safe, krr`) {
 		t.Errorf("Choose(best): %v", err)
 	}
+	// Which was a table of no rows.
+	if _, err := Choose(all, []string{}); err == nil || !strings.Contains(err.Error(), "none is named: want some of current, default") {
+		t.Errorf("Choose of none: %v", err)
+	}
 }

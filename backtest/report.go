@@ -30,7 +30,8 @@ type Unit uint8
 
 // The units of figures.
 const (
-	Share  Unit = iota // of 1, written in per cent
+	Share  Unit = iota // of 1, below 0 too, written in per cent
+	Part               // of tests, which are counted, written in per cent
 	Factor             // of mean use
 	Rate               // of times in 100 days of a pod
 	Amount             // in the resource's unit
@@ -54,7 +55,7 @@ func Metrics(r recommender.Resource) []Metric {
 		}, limit...)
 	}
 	return append([]Metric{
-		{"breached", "BREACHED", "share of containers and tests with usage above the limit, which would have been an OOM kill", Share, Tally.BreachedShare},
+		{"breached", "BREACHED", "share of containers and tests with usage above the limit, which would have been an OOM kill", Part, Tally.BreachedShare},
 		{"breachesPer100Days", "PER 100D", "times above the limit in 100 days of a pod", Rate, func(t Tally) float64 { return 100 * t.BreachesPerDay() }},
 	}, limit...)
 }
@@ -114,7 +115,38 @@ func (r Report) Estimates(policy int, res recommender.Resource) []Estimate {
 		return values
 	}
 	tallies := r.tallies(policy, res)
-	return bootstrap(len(metrics), len(tallies), func(drawn []int) []float64 { return figures(sum(tallies, drawn)) })
+	estimates := bootstrap(len(metrics), len(tallies), func(drawn []int) []float64 { return figures(sum(tallies, drawn)) })
+	for k, m := range metrics {
+		told := 0
+		for _, t := range tallies {
+			if !math.IsNaN(m.Of(t)) {
+				told++
+			}
+		}
+		estimates[k] = estimates[k].unseen(m, told)
+	}
+	return estimates
+}
+
+// unseen mends the interval of what was seen in none of n containers, or in all of them: draws of these differ by
+// nothing, and would say that nothing else can be. Of counted tests it is the exact one (Clopper and Pearson 1934), as if
+// all of a container's were one: up to 34 % of nine containers, 9 % of 38. Of anything else that was never seen there is none,
+// since nobody knows how much of it there would be.
+func (e Estimate) unseen(m Metric, n int) Estimate {
+	if math.IsNaN(e.Low) || e.Value != 0 && e.Value != 1 {
+		return e
+	}
+	const tail = 0.025
+	room := 1 - math.Pow(tail, 1/float64(n))
+	switch m.Unit {
+	case Part:
+		return Estimate{e.Value, math.Max(0, e.Value-room), math.Min(1, e.Value+room)}
+	case Share, Rate:
+		if e.Low == e.High {
+			return Estimate{e.Value, math.NaN(), math.NaN()}
+		}
+	}
+	return e
 }
 
 func sum(tallies []Tally, drawn []int) (total Tally) {

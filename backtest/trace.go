@@ -40,14 +40,19 @@ func ReadTrace(r io.Reader, visit func(Container) error) error {
 	for lines.Scan() {
 		t.line++
 		if err := t.read(lines.Bytes()); err != nil {
+			if lines.Err() != nil { // the line is what was read until then
+				break
+			}
 			return fmt.Errorf("line %d: %w", t.line, err)
 		}
 	}
 	switch err := lines.Err(); {
 	case errors.Is(err, bufio.ErrTooLong):
 		return fmt.Errorf("line %d: longer than %d bytes", t.line+1, maxTraceLine)
+	case errors.Is(err, io.ErrUnexpectedEOF):
+		return fmt.Errorf("it is cut off about line %d: %w", t.line, err)
 	case err != nil:
-		return fmt.Errorf("after line %d: %w", t.line, err)
+		return fmt.Errorf("about line %d: %w", t.line, err)
 	case t.line == 0:
 		return fmt.Errorf("it is empty: want a first line %s", TraceColumns)
 	case t.name == "":
@@ -66,7 +71,11 @@ func gunzip(r io.Reader) (io.Reader, error) {
 	if !bytes.Equal(magic, []byte{0x1f, 0x8b}) {
 		return buffered, nil
 	}
-	return gzip.NewReader(buffered)
+	packed, err := gzip.NewReader(buffered)
+	if err != nil {
+		return nil, fmt.Errorf("it begins as what gzip packs, and cannot be unpacked: %w", err)
+	}
+	return packed, nil
 }
 
 // trace is a trace under way.

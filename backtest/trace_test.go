@@ -55,6 +55,26 @@ func TestReadTrace(t *testing.T) {
 	if _, err := read(packed.String()[:packed.Len()-9]); err == nil {
 		t.Error("a truncated gzip file is read without an error")
 	}
+	if _, err := read("\x1f\x8bgarbage"); err == nil || !strings.Contains(err.Error(), "cannot be unpacked") {
+		t.Errorf("what only begins as gzip does: %v", err)
+	}
+}
+
+// A line of which the end is missing was taken for a wrong one: "has 2 columns: want 4".
+func TestReadTraceThatIsCutOff(t *testing.T) {
+	var packed bytes.Buffer
+	z := gzip.NewWriter(&packed)
+	fmt.Fprintln(z, TraceColumns)
+	for i := range 20000 {
+		fmt.Fprintf(z, "a,%d,0.%d,%d\n", 60*(i+1), i, i*i)
+	}
+	_ = z.Close()
+	for cut := range 200 {
+		_, err := read(packed.String()[:packed.Len()/2+cut])
+		if err == nil || !strings.HasPrefix(err.Error(), "it is cut off about line ") {
+			t.Fatalf("cut off after half and %d bytes: %v", cut, err)
+		}
+	}
 }
 
 // Every line that cannot be meant is refused with its number.

@@ -305,6 +305,26 @@ func TestFitsItsWindow(t *testing.T) {
 	b.wantFits("with a container open")
 }
 
+// The table of a phone scrolls, and what a container opens does not go with it: a plot that is as wide as the table has its
+// end, and the whole of the second one, where nobody sees them.
+func TestDetailsFitTheirWindow(t *testing.T) {
+	b := open(t, shop())
+	b.do(chromedp.Click(chromedp.CSS(`#c1 .toggle`)))
+	const inside = `(function () {
+		const s = document.querySelector(".scroll").getBoundingClientRect();
+		return [...document.querySelectorAll("#c1 svg, #c1 figcaption, #c1 .legend")].every(e => { const r = e.getBoundingClientRect(); return r.left >= s.left && r.right <= s.right; });
+	})()`
+	for _, width := range []int64{1280, 768, 390} {
+		b.do(chromedp.EmulateViewport(width, 800))
+		for _, scrolled := range []int{0, 200} {
+			b.do(chromedp.Evaluate[chromedp.Void](fmt.Sprintf(`document.querySelector(".scroll").scrollLeft = %d`, scrolled)))
+			if !eval[bool](b, inside) {
+				t.Errorf("in a window of %d, with the table scrolled by %d, some of what is open is cut off", width, scrolled)
+			}
+		}
+	}
+}
+
 // Who does not see the page hears what its controls and plots are.
 func TestEverythingHasAName(t *testing.T) {
 	b := open(t, shop())
@@ -351,6 +371,28 @@ func TestPrinting(t *testing.T) {
 	}
 	if _, err := chromedp.Run(b.ctx, chromedp.PrintToPDF()); err != nil {
 		t.Error(err)
+	}
+}
+
+// Paper is white, whatever its reader likes on a screen: it got light grey letters. And Chromium prints no buttons in the
+// heads that it repeats on each page.
+func TestPaperIsWhite(t *testing.T) {
+	b := open(t, shop())
+	b.do(chromedp.Click(chromedp.CSS(`#c1 .toggle`)))
+	call(b, "print and prefers-color-scheme", func() error {
+		_, err := chromedp.Call(b.ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{
+			Media: "print", Features: []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: "dark"}},
+		})
+		return err
+	})
+	if got := eval[string](b, "getComputedStyle(document.body).backgroundColor"); got != "rgb(255, 255, 255)" {
+		t.Errorf("the page is printed on %s", got)
+	}
+	if bad := eval[[]string](b, contrasts); len(bad) > 0 {
+		t.Errorf("hard to read on paper: %q", bad)
+	}
+	if got := eval[string](b, `getComputedStyle(document.querySelector("thead button")).display`); got != "contents" {
+		t.Errorf("the heads are printed as %q", got)
 	}
 }
 

@@ -307,6 +307,34 @@ func pooled(pods []scan.PodTimeline, r recommender.Resource) recommender.Samples
 	return recommender.Pool(lists...)
 }
 
+// A name of 19 letters lost its unit: "request now 256".
+func TestLevelsAreNamedInFull(t *testing.T) {
+	c := declared()
+	c.Spec[recommender.Memory] = recommender.Bounds{Request: recommender.Set(16384 * mi), Limit: recommender.Set(65537 * mi)}
+	for _, width := range []int{80, 160} {
+		got := text(t, width, false, explained(t, c, seen(week(), "a"), week()))
+		for _, want := range []string{"↑ limit now 65537Mi", "↑ request now 16Gi"} {
+			if !strings.Contains(got, want) {
+				t.Errorf("%d columns lack %q:\n%s", width, want, got)
+			}
+		}
+	}
+}
+
+// What is recommended hid what is declared where both fell into a row, which was named as declared and drawn as recommended.
+func TestLinesInOneRowTakeTurns(t *testing.T) {
+	p := plot{top: 512, levels: []level{{"limit now 512Mi", 512, nowRune, yellow}, {"limit 487Mi", 487, newRune, green}}}
+	p.bins.middle, p.bins.highest = make([]float64, 4), make([]float64, 4)
+	p.fill()
+	got := ""
+	for _, cell := range p.cells[0] {
+		got += cell.text
+	}
+	if want := "┄─┄─"; got != want {
+		t.Errorf("the row is %q, want %q", got, want)
+	}
+}
+
 func TestHistogram(t *testing.T) {
 	for _, tt := range []struct {
 		samples []float64

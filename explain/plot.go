@@ -14,7 +14,7 @@ import (
 const (
 	plotRows  = 8
 	axisWidth = 7  // of the numbers on the left
-	nameWidth = 18 // of the names of the levels on the right: "request now 1500m"
+	nameWidth = 18 // of the names of the levels on the right, at least: "request now 1500m"
 )
 
 // level is a request or a limit that is drawn across the plot.
@@ -66,9 +66,15 @@ const tooHigh = 2.5
 
 // drawn is the plot in lines of at most width.
 func (e Explanation) drawn(r recommender.Resource, width int) []line {
-	w, columns := e.Report.Window, max(width-axisWidth-1-nameWidth, 10)
-	p := plot{resource: r, window: w, bins: binned(w, e.Usage.Pods, r, e.Item.Evidence[r].Peak, columns)}
-	p.scale(e.levels(r))
+	w, names := e.Report.Window, nameWidth // of both resources, so that one's days stand below the other's
+	for other := range recommender.NumResources {
+		p := e.scaled(other)
+		for _, name := range p.names() {
+			names = max(names, 1+utf8.RuneCountInString(name.text))
+		}
+	}
+	p := e.scaled(r)
+	p.window, p.bins = w, binned(w, e.Usage.Pods, r, e.Item.Evidence[r].Peak, max(width-axisWidth-1-names, 10))
 	p.fill()
 	out := p.lines(width)
 	out = append(out, p.times())
@@ -78,13 +84,20 @@ func (e Explanation) drawn(r recommender.Resource, width int) []line {
 	return out
 }
 
-// scale settles what the plot's top is.
-func (p *plot) scale(levels []level) {
-	for _, v := range p.bins.highest {
-		if v > p.top { // which NaN is not
-			p.top = v
+// scaled is the plot with its levels and its top, before there are columns.
+func (e Explanation) scaled(r recommender.Resource) plot {
+	p := plot{resource: r, top: e.Item.Evidence[r].Peak.Value}
+	for _, pod := range e.Usage.Pods {
+		for _, v := range pod.Values[r] {
+			p.top = max(p.top, v)
 		}
 	}
+	p.scale(e.levels(r))
+	return p
+}
+
+// scale settles what the plot's top is, which is that of usage so far.
+func (p *plot) scale(levels []level) {
 	for _, l := range levels {
 		if l.rune == newRune {
 			p.top = max(p.top, l.amount)
@@ -114,7 +127,7 @@ func (p *plot) row(amount float64) int {
 // eighths are the lower eighths of a cell.
 func eighths() []rune { return []rune(" ▁▂▃▄▅▆▇█") }
 
-// fill draws the bars, and the levels over them.
+// fill draws the bars, and the levels over them, the lowest first.
 func (p *plot) fill() {
 	for i := range p.cells {
 		p.cells[i] = make([]span, len(p.bins.middle))
@@ -122,11 +135,12 @@ func (p *plot) fill() {
 			p.cells[i][column] = p.bar(column, plotRows-1-i)
 		}
 	}
-	for _, l := range slices.Backward(p.levels) { // what is recommended over what is declared, and limits over requests
+	for _, l := range slices.Backward(p.levels) {
 		row := p.cells[p.row(l.amount)]
 		for column, cell := range row {
-			// Where usage ends in this row, its end says more than the line does.
-			if cell.text == " " || cell.text == "█" || cell.text == string(nowRune) {
+			// Where usage ends in this row, its end says more than the line does. Two lines in one row take turns.
+			other := cell.text == string(nowRune) || cell.text == string(newRune)
+			if cell.text == " " || cell.text == "█" || other && column%2 == 0 {
 				row[column] = span{string(l.rune), l.ink}
 			}
 		}

@@ -47,6 +47,17 @@ func (l List) Of(namespace string) Rate {
 	return l.Default
 }
 
+// Only is the list as the namespaces see it: without the prices of others.
+func (l List) Only(namespaces []string) List {
+	out := List{Currency: l.Currency, Default: l.Default, Namespaces: map[string]Rate{}}
+	for _, name := range namespaces {
+		if rate, ok := l.Namespaces[name]; ok {
+			out.Namespaces[name] = rate
+		}
+	}
+	return out
+}
+
 // ParsePrice reads a price of an hour: 0, or a decimal number up to a million. The error says what is allowed.
 func ParsePrice(s string) (float64, error) {
 	const want = "want a price of an hour from 0 to 1000000, such as 0.0316"

@@ -29,6 +29,19 @@ func TestParse(t *testing.T) {
 	}
 }
 
+func TestOnly(t *testing.T) {
+	list, err := Parse("prices.yaml", []byte(file))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, want := list.Only([]string{"shop", "shop"}).String(), "0.03 EUR a core-hour, 0.004 EUR a GiB-hour"; got != want {
+		t.Errorf("of shop: %q, want %q", got, want)
+	}
+	if got := list.Only([]string{"shop", "batch"}); got.String() != list.String() || got.Of("batch") != list.Of("batch") {
+		t.Errorf("of both: %q, want %q", got, list)
+	}
+}
+
 func TestParseRefuses(t *testing.T) {
 	for text, want := range map[string]string{
 		"":                                                 "p: is empty",

@@ -69,13 +69,14 @@ type pageMention struct{ Anchor, Name, Text string }
 
 type pageState struct{ Value, Text string }
 
-type pageColumn struct{ Key, Head string }
+// pageColumn has a hint that says what it is sorted by.
+type pageColumn struct{ Key, Head, Hint string }
 
 // pageRow is a container.
 type pageRow struct {
 	Anchor, Name              string
 	Namespace, Kind, States   string
-	Space, Workload           string
+	Space, Owner, Workload    string // Owner is its kind and the slash behind it
 	Container, Keys, Severity string
 	Values                    []pageValue
 	Tags                      []pageTag
@@ -113,19 +114,19 @@ const (
 func newPage(r Report) page {
 	t := newTable(r, Options{}, true)
 	p := page{
-		Title: "Requests and limits", Policy: pagePolicy(), Style: template.CSS(pageStyle), Script: template.JS(pageScript),
+		Title: r.title(), Policy: pagePolicy(), Style: template.CSS(pageStyle), Script: template.JS(pageScript),
 		Basis: t.basis(), Queries: r.Queries, Alerts: t.alerts(), Summary: t.pageSummary(),
 		States: []pageState{
 			{stateChange, "worth changing"}, {stateDanger, "in danger"}, {stateSilent, "without advice"}, {stateError, "could not be read"},
 		},
-		Columns: []pageColumn{{"name", "Container"}},
+		Columns: []pageColumn{{"name", "Container", "sort by name"}},
 	}
 	for _, res := range t.View.Resources() {
 		for _, side := range []string{"request", "limit"} {
-			p.Columns = append(p.Columns, pageColumn{res.String() + "-" + side, title(res) + " " + side})
+			p.Columns = append(p.Columns, pageColumn{res.String() + "-" + side, title(res) + " " + side, "sort by the change, over all pods"})
 		}
 	}
-	p.Columns = append(p.Columns, pageColumn{"severity", "Severity"})
+	p.Columns = append(p.Columns, pageColumn{"severity", "Severity", "sort by severity: 100 is in danger, below that the greater the change the higher"})
 	byName := make(map[recommender.ID]int, len(t.Items)) // the report's items are in the order of their names
 	for i, item := range t.Items {
 		byName[item.ID] = i
@@ -167,6 +168,22 @@ func (t table) basis() string {
 	const minute = "2006-01-02 15:04"
 	return fmt.Sprintf("From usage of %s to %s UTC (%s), read from %s by %s", t.Window.Start().UTC().Format(minute), t.Window.Until.UTC().Format(minute),
 		recommender.ShortDuration(t.Window.Length), recommender.Printable(t.Source.Address), t.Source.Read)
+}
+
+// title says what the report is of, since it may be passed on without a word.
+func (r Report) title() string {
+	var names []string
+	for _, item := range r.Items {
+		names = append(names, strings.TrimPrefix(item.ID.Cluster+"/"+item.ID.Namespace, "/"))
+	}
+	switch names = distinct(names); len(names) {
+	case 0:
+		return "Requests and limits"
+	case 1:
+		return "Requests and limits of " + recommender.Printable(names[0])
+	default:
+		return "Requests and limits of " + recommender.Count(len(names), "namespace")
+	}
 }
 
 // alerts are what must not be overlooked: what is missing from the report, its gate, and its warnings.
@@ -220,7 +237,7 @@ func (t table) cards() (cards []pageCard) {
 	for _, r := range t.View.Resources() {
 		c := pageCard{Name: title(r) + " requested", Value: totalAmount(r, totals[r].Now) + " → " + totalAmount(r, totals[r].After)}
 		if r == recommender.CPU {
-			c.Value += " cores"
+			c.Name += ", cores"
 		}
 		if totals[r].Now > 0 {
 			c.Text, c.Class = percent(totals[r].Now, totals[r].After), class(totals[r].Now, totals[r].After)
@@ -229,7 +246,11 @@ func (t table) cards() (cards []pageCard) {
 	}
 	if m := t.Money(); m != nil {
 		total := m.Total()
-		cards = append(cards, pageCard{"Cost a month", total.Now.String() + " → " + total.After.String() + " " + m.Prices.Currency, class(total.Now.Float(), total.After.Float()), total.change()})
+		c := pageCard{"Cost a month, " + m.Prices.Currency, total.Now.String() + " → " + total.After.String(), class(total.Now.Float(), total.After.Float()), total.change()}
+		if total.Saved() > 0 {
+			c.Text += ", possible if nodes go"
+		}
+		cards = append(cards, c)
 	}
 	counts := map[string]int{}
 	for _, item := range t.Items {
@@ -295,12 +316,21 @@ func (t table) mentions(rows []pageRow) (dangers, savings []pageMention) {
 			dangers = append(dangers, m)
 		}
 		var texts []string
-		share := 0.0
+		share, money := 0.0, Cents(0)
 		for _, r := range t.View.Resources() {
 			if more := t.RequestedMore(item, r); more < 0 && WorthOf(item, r, t.Least).Request {
 				texts = append(texts, fmt.Sprintf("%s %s", r, r.Approximate(-more)))
 				share -= more / totals[r].Now
+				if t.money != nil {
+					money += t.money.Of(item.ID, r).Saved()
+				}
 			}
+		}
+		if t.money != nil {
+			share = money.Float()
+		}
+		if money > 0 {
+			texts = append(texts, fmt.Sprintf("%s %s a month", money, t.money.Prices.Currency))
 		}
 		if m.Text = strings.Join(texts, ", "); m.Text != "" {
 			saved = append(saved, saving{m, share})
@@ -336,12 +366,14 @@ func (t table) pageRow(i int, item scan.Item, rank, span int) pageRow {
 	row := pageRow{
 		Anchor: "c" + strconv.Itoa(i), Name: recommender.Printable(item.ID.String()),
 		Namespace: recommender.Printable(item.ID.Namespace), Kind: recommender.Printable(item.ID.Kind), States: strings.Join(t.states(item), " "),
-		Workload: recommender.Printable(item.ID.Ref()), Container: recommender.Printable(containerText(item)), Span: span,
+		Container: recommender.Printable(containerText(item)), Span: span,
 		Width: plotWidth, Height: plotHeight, EvidenceHeads: []string{"P50", "P99", "Peak", "Samples", "Coverage", "Pods", "Restarts", "Throttled"},
 	}
 	if t.namespaced() {
 		row.Space = row.Namespace
 	}
+	kind, name, _ := strings.Cut(recommender.Printable(item.ID.Ref()), "/")
+	row.Owner, row.Workload = kind+"/", name
 	keys := []string{strconv.Itoa(rank)}
 	for _, r := range t.View.Resources() {
 		spec, advice := item.Spec[r], item.Advice[r].Bounds

@@ -12,6 +12,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/rightsize/rightsize/prices"
 	"github.com/rightsize/rightsize/recommender"
 	"github.com/rightsize/rightsize/scan"
 )
@@ -66,7 +67,7 @@ func TestPageShowsWhatTheTableDoes(t *testing.T) {
 	r := drawn()
 	got := html.UnescapeString(render(t, "html", r, Options{}))
 	for _, want := range []string{
-		"128Mi → 200Mi", ">+56%<", "none → 100m", "CPU requested", "3.20 → 3.22 cores", "What could not be read", "http://prometheus:9090 answered 503: query timed out",
+		"128Mi → 200Mi", ">+56%<", "none → 100m", `title="sort by the change, over all pods">CPU limit<`, "CPU requested, cores", "3.20 → 3.22", "<h1>Requests and limits of shop</h1>", "What could not be read", "http://prometheus:9090 answered 503: query timed out",
 		"In danger", "memory limit 256Mi, should be 358Mi, OOM killed 2 times", "container istio-proxy ran in pods", "no pod of deployment/idle has usage in the window",
 		"Pods with usage: 12 known", `data-states="error"`, `data-states="change danger"`, `data-states="silent"`, "Above the plot: limit now", "peak 320Mi, in pod web-5d9c7b6f8-bbbbb",
 		`container_memory_working_set_bytes{namespace="shop"`,
@@ -86,6 +87,35 @@ func TestPageShowsWhatTheTableDoes(t *testing.T) {
 	r.Items = nil
 	if got = render(t, "html", r, Options{}); !strings.Contains(got, "Nothing is shown.") {
 		t.Error("a page of nothing does not say so")
+	}
+}
+
+// What could be saved is named by what it is worth where prices are known, and never promised.
+func TestPageTellsWhatMayBeSaved(t *testing.T) {
+	r := drawn()
+	r.Items = r.Items[:1]
+	r.Prices = &prices.List{Currency: "EUR", Default: prices.Rate{0, 0.01}}
+	got := html.UnescapeString(render(t, "html", r, Options{}))
+	for _, want := range []string{"<li>Cost a month, EUR<b>", "shop/daemonset/agent/agent</bdi></a>: cpu 180m, memory 96Mi, 0.68 EUR a month</li>", "0.68 less, possible if nodes go"} {
+		if !strings.Contains(got, want) {
+			t.Errorf("the page lacks %q: %s", want, regexp.MustCompile(`(?s)<ul class="cards">.*?<h2>Containers`).FindString(got))
+		}
+	}
+}
+
+// A report of several namespaces does not name them all.
+func TestTitle(t *testing.T) {
+	r := sample()
+	if got := r.title(); got != "Requests and limits of shop" {
+		t.Errorf("title = %q", got)
+	}
+	r.Items[0].ID.Namespace = "pay"
+	if got := r.title(); got != "Requests and limits of 2 namespaces" {
+		t.Errorf("title of two = %q", got)
+	}
+	r.Items = nil
+	if got := r.title(); got != "Requests and limits" {
+		t.Errorf("title of nothing = %q", got)
 	}
 }
 

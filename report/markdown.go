@@ -13,7 +13,7 @@ import (
 func writeMarkdown(w io.Writer, r Report, _ Options) error {
 	t := newTable(r, Options{}, false)
 	var b strings.Builder
-	b.WriteString("# Requests and limits\n")
+	fmt.Fprintf(&b, "# %s\n", markdown(r.title()))
 	if len(r.Items) > 0 {
 		if len(t.shown) > 0 {
 			markdownTable(&b, t)

@@ -139,13 +139,17 @@ func (r Report) MoneyLines() []string {
 	if len(parts) > 1 {
 		lines = append(lines, "Of that: "+strings.Join(parts, "; "))
 	}
+	var names []string
+	for _, n := range m.Namespaces {
+		names = append(names, n.Namespace)
+	}
 	if len(m.Namespaces) > 1 {
 		for _, n := range m.Namespaces {
 			name := strings.TrimPrefix(n.Cluster+"/"+n.Namespace, "/")
 			lines = append(lines, fmt.Sprintf("Namespace %s: %s", recommender.Printable(name), m.amount(n.Cost)))
 		}
 	}
-	lines = append(lines, fmt.Sprintf("At %s; a month is %d hours", m.Prices, prices.HoursPerMonth))
+	lines = append(lines, fmt.Sprintf("At %s; a month is %d hours", m.Prices.Only(names), prices.HoursPerMonth))
 	return append(lines, r.caveats(m)...)
 }
 
@@ -162,10 +166,12 @@ func (r Report) caveats(m *Money) (lines []string) {
 			freed = append(freed, totalAmount(res, t.Now-t.After)+map[bool]string{true: " cores", false: " of memory"}[res == recommender.CPU])
 		}
 	}
-	if len(freed) > 0 && m.Total().Saved() > 0 {
+	switch saved := m.Total().Saved(); {
+	case saved > 0 && len(freed) > 0:
 		lines = append(lines, "Possible, not certain: "+strings.Join(freed, " and ")+" of requests would be free, and the bill falls only if nodes go")
-	}
-	if m.Total().Saved() < 0 {
+	case saved > 0: // by what is requested at other prices
+		lines = append(lines, "Possible, not certain: the bill falls only if nodes go")
+	case saved < 0:
 		lines = append(lines, "It costs more than now: requests are below what the policy asks for")
 	}
 	return lines

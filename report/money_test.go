@@ -48,10 +48,17 @@ func TestMoney(t *testing.T) {
 		"At 0.03 USD a core-hour, 0.004 USD a GiB-hour; namespace b: 0.01 USD a core-hour, 0 USD a GiB-hour; a month is 730 hours",
 		"Counted as 0 now: cpu of 1 container without request and limit",
 		"Counted as 0 now: memory of 1 container without request and limit",
+		"Possible, not certain: the bill falls only if nodes go", // which nothing said: over all, more cores are requested than now
 	}
 	if got := r.MoneyLines(); strings.Join(got, "\n") != strings.Join(want, "\n") {
 		t.Errorf("MoneyLines:\n%s\nwant:\n%s", strings.Join(got, "\n"), strings.Join(want, "\n"))
 	}
+	// A file of all namespaces' prices is not told to each of them.
+	r.Prices.Namespaces = map[string]prices.Rate{"elsewhere": {1, 1}}
+	if got := r.MoneyLines()[4]; got != "At 0.03 USD a core-hour, 0.004 USD a GiB-hour; a month is 730 hours" {
+		t.Errorf("the prices read %q", got)
+	}
+	r.Prices.Namespaces = map[string]prices.Rate{"b": {0.01, 0}}
 	r.View.Hidden[recommender.CPU] = true
 	if got := r.Money().Total(); got != (Cost{1168, 584}) {
 		t.Errorf("of memory alone: %v", got)

@@ -7,10 +7,12 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/rightsize/rightsize/backtest"
 	"github.com/rightsize/rightsize/recommender"
@@ -42,6 +44,8 @@ type backtestOptions struct {
 	policies    []string
 	output      string
 	plot        string
+
+	elsewhere []flagGroup // flags that say where usage comes from, none of which a trace has a use for
 }
 
 func newBacktest(std streams) *cobra.Command {
@@ -54,11 +58,12 @@ func newBacktest(std streams) *cobra.Command {
 		Example: backtestExample,
 		Args:    cobra.ArbitraryArgs,
 		RunE: func(cmd *cobra.Command, args []string) error {
-			return b.run(cmd.Context(), &o, std, cmd, args)
+			return b.run(cmd.Context(), &o, std, args)
 		},
 	}
 	o.setDefaults()
-	groups := []flagGroup{b.flags(), o.whereFlags(), o.usageFlags(), o.ruleFlags(), o.timeFlags(), o.log.flags(), o.kubeFlags()}
+	b.elsewhere = []flagGroup{o.whereFlags(), o.usageFlags(), o.timeFlags(), o.kubeFlags()}
+	groups := []flagGroup{b.flags(), b.elsewhere[0], b.elsewhere[1], o.ruleFlags(), b.elsewhere[2], o.log.flags(), b.elsewhere[3]}
 	for _, g := range groups {
 		cmd.Flags().AddFlagSet(g.FlagSet)
 	}
@@ -95,8 +100,8 @@ func parseBacktestOutput(s string) (string, error) {
 }
 
 // run prints the comparison. Nothing is written to std.out before it is whole.
-func (b *backtestOptions) run(ctx context.Context, o *options, std streams, cmd *cobra.Command, args []string) error {
-	if err := b.validate(cmd, args); err != nil {
+func (b *backtestOptions) run(ctx context.Context, o *options, std streams, args []string) error {
+	if err := b.validate(args); err != nil {
 		return err
 	}
 	inUse, err := o.policies()
@@ -132,11 +137,14 @@ func (b *backtestOptions) compared(inUse recommender.Policy) ([]backtest.Policy,
 	if err != nil {
 		return nil, usagef("invalid --policies: %w", err)
 	}
+	if len(b.traces) > 0 && !slices.ContainsFunc(chosen, func(p backtest.Policy) bool { return !p.Censored }) {
+		return nil, usagef("invalid --policies %q: it is what is declared, and a trace declares nothing", chosen[0].Name)
+	}
 	return chosen, nil
 }
 
 // validate looks at what no flag can check by itself.
-func (b *backtestOptions) validate(cmd *cobra.Command, args []string) error {
+func (b *backtestOptions) validate(args []string) error {
 	if len(b.traces) == 0 {
 		if b.dropSpikes {
 			return usagef("--drop-spikes goes with --trace: what Prometheus saw of a container did happen")
@@ -149,13 +157,16 @@ func (b *backtestOptions) validate(cmd *cobra.Command, args []string) error {
 	if len(args) > 0 {
 		return usagef("--trace takes no workloads: %q", args[0])
 	}
-	for _, name := range []string{
-		"namespace", "all-namespaces", "selector", "system", "container", "filename", "recursive", "prometheus-url", "prometheus-config", "header",
-		"from-metrics", "tsdb", "read", "window", "step", "rate-window", "until",
-	} {
-		if cmd.Flags().Changed(name) {
-			return usagef("--%s and --trace exclude each other: a trace has its own containers and times", name)
-		}
+	var given []string
+	for _, g := range b.elsewhere {
+		g.VisitAll(func(f *pflag.Flag) {
+			if f.Changed {
+				given = append(given, f.Name)
+			}
+		})
+	}
+	if len(given) > 0 {
+		return usagef("--%s and --trace exclude each other: a trace has its own containers and times", given[0])
 	}
 	return nil
 }
@@ -214,11 +225,12 @@ func (b *backtestOptions) write(std streams, plan backtest.Plan, policies []back
 			return fmt.Errorf("writing the backtest: %w", err)
 		}
 	} else {
+		width, _ := knownWidth(std.out)
 		for i, r := range reports {
 			if i > 0 {
 				text.WriteString("\n")
 			}
-			if err := backtest.WriteTable(&text, r); err != nil {
+			if err := backtest.WriteTable(&text, r, width); err != nil {
 				return fmt.Errorf("writing the backtest: %w", err)
 			}
 		}

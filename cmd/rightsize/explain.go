@@ -186,18 +186,26 @@ const (
 	maxWidth = 240
 )
 
-// widthOf is how many columns w shows: COLUMNS, where it is a number, or what the terminal says.
+// widthOf is how many columns text for w is made for.
 func widthOf(w io.Writer) int {
-	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+	if n, ok := knownWidth(w); ok {
 		return min(n, maxWidth)
+	}
+	return pipeWidth
+}
+
+// knownWidth is how many columns w shows: COLUMNS, where it is a number, or what the terminal says; 0 and false elsewhere.
+func knownWidth(w io.Writer) (int, bool) {
+	if n, err := strconv.Atoi(os.Getenv("COLUMNS")); err == nil && n > 0 {
+		return n, true
 	}
 	f, ok := w.(interface{ Fd() uintptr })
 	if !ok {
-		return pipeWidth
+		return 0, false
 	}
 	n, _, err := term.GetSize(int(f.Fd()))
 	if err != nil || n <= 0 {
-		return pipeWidth
+		return 0, false
 	}
-	return min(n, maxWidth)
+	return n, true
 }
