@@ -26,6 +26,7 @@ const (
 	reach                  // no connection came about: ask later, if there has been one before
 	onceMore               // a gateway's time was over: ask once more, then for less
 	reread                 // the answer began and was not whole: ask a few times more, then for less
+	askFewer               // the query is too long: name fewer pods, whatever the time
 )
 
 // remedyOf classifies an error of a request. Limits of Prometheus are in its promql/engine.go, web/api/v1/api.go and
@@ -57,6 +58,8 @@ func (e *ServerError) remedy() remedy {
 		return reread
 	case says(e.said+e.Text, busy()):
 		return askLater
+	case e.Status == http.StatusRequestURITooLong, says(e.said+e.Text, tooLong()):
+		return askFewer
 	case e.Status == http.StatusRequestEntityTooLarge, says(e.said+e.Text, tooBig()):
 		return askLess
 	case e.Status == http.StatusGatewayTimeout, e.Status == http.StatusRequestTimeout:
@@ -122,6 +125,14 @@ func tooBig() []string {
 		// Cortex: pkg/util/limiter/query_limiter.go and pkg/util/validation.
 		"the query hit the max number of", "the query hit the aggregated", "the query time range exceeds the limit",
 		"response larger than the max",
+	}
+}
+
+// tooLong are servers' words for a query whose text is too long.
+func tooLong() []string {
+	return []string{
+		"mustn't exceed `-search.maxQueryLen=",      // VictoriaMetrics: app/vmselect/prometheus; 16 KiB unless it is told otherwise
+		"err-mimir-max-query-expression-size-bytes", // Mimir: pkg/util/globalerror/user.go
 	}
 }
 
