@@ -254,6 +254,39 @@ func TestBrokenConnection(t *testing.T) {
 	}
 }
 
+// A stream of frames that only the end of the connection ends may lack frames, and nothing would tell: it is refused, though
+// every frame of it is whole. A message of samples knows its length.
+func TestUnendingStream(t *testing.T) {
+	sample := samplesOf(&prompb.QueryResult{Timeseries: []*prompb.TimeSeries{{Labels: []prompb.Label{{Name: "pod", Value: "a"}}, Samples: []prompb.Sample{{Timestamp: 12_000, Value: 12}}}}})
+	for _, c := range []struct {
+		proto, header, content, want string
+	}{
+		{"HTTP/1.0", "Content-Type: " + chunkStream, string(stream(series("a", xor(12, 2)))), "a stream that only the end of the connection ends"},
+		{"HTTP/1.1", "Connection: close\r\nContent-Type: " + chunkStream, string(stream(series("a", xor(12, 2)))), "a stream that only the end of the connection ends"},
+		{"HTTP/1.0", "Content-Type: application/x-protobuf\r\nContent-Encoding: snappy", string(sample), ""},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(conn, c.proto+" 200 OK\r\n"+c.header+"\r\n\r\n"+c.content)
+			_ = conn.Close()
+		}))
+		h, err := promquery.NewHTTP(promquery.HTTPOptions{URL: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = read(t.Context(), New(h))
+		server.Close()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s, %s: %v, want %q", c.proto, c.header, err, c.want)
+		}
+	}
+}
+
 // What visit says is the error.
 func TestVisitEndsReading(t *testing.T) {
 	c := answering(t, http.StatusOK, chunked(), stream(series("a", xor(12, 2)), series("b", xor(12, 2))))
