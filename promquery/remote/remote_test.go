@@ -18,6 +18,7 @@ import (
 
 	"github.com/golang/snappy"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/prompb"
 	promremote "github.com/prometheus/prometheus/storage/remote"
@@ -310,9 +311,14 @@ func TestProbe(t *testing.T) {
 }
 
 // realStreams are answers of Prometheus 2.42 and 3.15, by file.
-func realStreams(t testing.TB) map[string][]byte {
+func realStreams(t testing.TB) map[string][]byte { return realAnswers(t, "frames") }
+
+// realMessages are those to who does not ask for chunks.
+func realMessages(t testing.TB) map[string][]byte { return realAnswers(t, "samples") }
+
+func realAnswers(t testing.TB, kind string) map[string][]byte {
 	t.Helper()
-	files, err := filepath.Glob("testdata/answers/*.frames")
+	files, err := filepath.Glob("testdata/answers/*." + kind)
 	if err != nil || len(files) != 2 {
 		t.Fatalf("%v: %q, want 2 files", err, files)
 	}
@@ -357,6 +363,38 @@ func TestRealStreams(t *testing.T) {
 	}
 }
 
+// The same of samples, of which no part passes for the whole.
+func TestRealMessages(t *testing.T) {
+	read := func(content []byte) (all []model.SamplePair, err error) {
+		d := &decoder{visit: func(s promquery.RawSeries) error {
+			var samples chunks.Samples
+			samples.Reset(0, math.MaxInt64)
+			for _, c := range s.Chunks {
+				if err := samples.AddChunk(c); err != nil {
+					return err
+				}
+			}
+			all = append(all, samples.Pairs()...)
+			return nil
+		}}
+		err = d.message(bytes.NewReader(content))
+		return all, err
+	}
+	var before []model.SamplePair
+	for name, content := range realMessages(t) {
+		all, err := read(content)
+		if err != nil || len(all) != 6*60 || before != nil && cmp.Diff(before, all, cmpopts.EquateNaNs()) != "" {
+			t.Errorf("%s: %v, %d samples, want 60 of each of 6 series, the same as of the other version (%d)", name, err, len(all), len(before))
+		}
+		before = all
+		for n := range content {
+			if _, err := read(content[:n]); err == nil {
+				t.Errorf("%s, cut after %d of %d bytes: no error", name, n, len(content))
+			}
+		}
+	}
+}
+
 // Whatever bytes come, decoding ends, without much memory, and never with samples outside of the span.
 func FuzzStream(f *testing.F) {
 	f.Add(stream(series("a", xor(12, 2)), series("b", xor(14, 200))))
@@ -385,6 +423,9 @@ func FuzzStream(f *testing.F) {
 func FuzzMessage(f *testing.F) {
 	f.Add(samplesOf(&prompb.QueryResult{Timeseries: []*prompb.TimeSeries{{Labels: []prompb.Label{{Name: "pod", Value: "a"}}, Samples: []prompb.Sample{{Timestamp: 12_000, Value: 1}}}}}))
 	f.Add([]byte("not found"))
+	for _, content := range realMessages(f) {
+		f.Add(content)
+	}
 	f.Fuzz(func(_ *testing.T, content []byte) {
 		d := &decoder{visit: func(promquery.RawSeries) error { return nil }}
 		_ = d.message(bytes.NewReader(content)) // an error is as good as none
