@@ -131,7 +131,7 @@ func tooBig() []string {
 // tooLong are servers' words for a query whose text is too long.
 func tooLong() []string {
 	return []string{
-		"mustn't exceed `-search.maxQueryLen=",      // VictoriaMetrics: app/vmselect/prometheus; 16 KiB unless it is told otherwise
+		"exceed `-search.maxQueryLen=",              // VictoriaMetrics: app/vmselect/prometheus; 16 KiB unless it is told otherwise
 		"err-mimir-max-query-expression-size-bytes", // Mimir: pkg/util/globalerror/user.go
 	}
 }
