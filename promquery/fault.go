@@ -52,6 +52,10 @@ func remedyOf(err error) remedy {
 	return final
 }
 
+// statusCanceled is what Prometheus's web/api/v1 answers where a query was canceled. We hang up before that, so it was
+// canceled on the way: by a server or a proxy that goes down.
+const statusCanceled = 499
+
 func (e *ServerError) remedy() remedy {
 	switch {
 	case e.cut:
@@ -64,7 +68,7 @@ func (e *ServerError) remedy() remedy {
 		return askLess
 	case e.Status == http.StatusGatewayTimeout, e.Status == http.StatusRequestTimeout:
 		return onceMore
-	case e.Status == http.StatusTooManyRequests, e.Status/100 == 5 && e.Status != http.StatusNotImplemented:
+	case e.Status == http.StatusTooManyRequests, e.Status == statusCanceled, e.Status/100 == 5 && e.Status != http.StatusNotImplemented:
 		return askLater
 	}
 	return final
@@ -125,6 +129,8 @@ func tooBig() []string {
 		// Cortex: pkg/util/limiter/query_limiter.go and pkg/util/validation.
 		"the query hit the max number of", "the query hit the aggregated", "the query time range exceeds the limit",
 		"response larger than the max",
+		// gRPC between the parts of Thanos, Mimir and Cortex: grpc-go's rpc_util.go and stream.go.
+		"message larger than max",
 	}
 }
 

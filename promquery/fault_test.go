@@ -65,6 +65,7 @@ func citedWords() []word {
 	const cortex = "Cortex, cited from pkg/util/limiter/query_limiter.go, pkg/util/validation/errors.go and pkg/frontend/transport/handler.go"
 	return []word{
 		{"Prometheus 3, cited from promql/engine.go", 503, "timeout", "query timed out in query queue", askLater},
+		{"Prometheus 3, cited from web/api/v1/api.go", 499, "canceled", "query was canceled in expression evaluation", askLater},
 		{"Prometheus, cited from storage/remote/codec.go", 400, "", "exceeded sample limit (1000)", askLess},
 		{"Prometheus that reads its write-ahead log, cited from web/web.go", 503, "", "Service Unavailable", askLater},
 		{mimir, 422, "execution", "the query exceeded the maximum number of chunks (limit: 2000000 chunks) (err-mimir-max-chunks-per-query)." + adjust, askLess},
@@ -81,6 +82,9 @@ func citedWords() []word {
 		{cortex, 422, "execution", "the query hit the aggregated chunks size limit (limit: 10 bytes)", askLess},
 		{cortex, 422, "execution", "the query time range exceeds the limit (query length: 168h0m0s, limit: 1h0m0s)", askLess},
 		{cortex, 422, "execution", "exceeded series limit", askLess}, // of its store gateway
+		{cortex, 413, "", "response larger than the max message size (5 vs 4)", askLess},
+		{"gRPC in Thanos, Mimir and Cortex, cited from grpc-go's rpc_util.go", 422, "execution", "expanding series: rpc error: code = ResourceExhausted desc = grpc: received message larger than max (5252105 vs. 4194304)", askLess},
+		{"gRPC in Thanos, Mimir and Cortex, cited from grpc-go's stream.go", 500, "internal", "rpc error: code = ResourceExhausted desc = trying to send message larger than max (5252105 vs. 4194304)", askLess},
 		{cortex, 429, "", "too many outstanding requests", askLater},
 		{cortex, 504, "", "context deadline exceeded", askLess},
 		{"Thanos, cited from pkg/store/limiter.go", 422, "execution", "rpc error: code = Unknown desc = failed to send series: limit 2 violated (got 3)", askLess},
