@@ -3,6 +3,8 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 	"time"
@@ -46,8 +48,38 @@ func TestChooseKeepsToTheRun(t *testing.T) {
 
 // A request of doctor's that takes too long says how long that was, and by what flag.
 func TestTimed(t *testing.T) {
-	_, _, _, err := timed{silence{}, 20 * time.Millisecond}.Query(t.Context(), "1", time.Unix(0, 0))
+	_, _, _, err := timed{silence{}, 20 * time.Millisecond, &promquery.Reader{}}.Query(t.Context(), "1", time.Unix(0, 0))
 	if err == nil || err.Error() != "no answer within --query-timeout 20ms" {
 		t.Errorf("a slow request: %v", err)
+	}
+}
+
+// What passes is no finding of doctor's: a gateway that once had no server behind it made a problem of a check.
+func TestDoctorIsPatient(t *testing.T) {
+	asked := 0
+	server := serve(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		_ = r.ParseForm()
+		switch asked++; {
+		case asked == 1 || strings.HasSuffix(r.URL.Path, "/read") && asked == 3:
+			http.Error(w, "Bad Gateway", http.StatusBadGateway)
+		case strings.HasSuffix(r.URL.Path, "/read"):
+			w.Header().Set("Content-Type", "application/x-streamed-protobuf; proto=prometheus.ChunkedReadResponse")
+		default:
+			fmt.Fprint(w, `{"status":"success","data":{"resultType":"scalar","result":[0,"1"]}}`)
+		}
+	}))
+	api, err := promquery.NewHTTP(promquery.HTTPOptions{URL: server})
+	if err != nil {
+		t.Fatal(err)
+	}
+	u := &usageSource{api: api, http: api, reader: &promquery.Reader{API: api}}
+	o := options{log: new(logs)}
+	o.setDefaults()
+	patient := o.patient(u, o.window)
+	if _, _, _, err := patient.API.Query(t.Context(), "1", time.Unix(0, 0)); err != nil || asked != 2 {
+		t.Errorf("a query after %d requests: %v", asked, err)
+	}
+	if err := patient.RemoteRead(t.Context()); err != nil || asked != 4 {
+		t.Errorf("remote read after %d requests: %v", asked, err)
 	}
 }
