@@ -142,7 +142,7 @@ func (rd *reading) fail(pod string, err error) {
 	if rd.facts.Failed == nil {
 		rd.facts.Failed = map[string]error{}
 	}
-	rd.facts.Failed[pod] = fmt.Errorf("reading usage of namespace %s: pod %s, alone and for an hour at a time, is still too much: %w", rd.batch.Namespace, pod, err)
+	rd.facts.Failed[pod] = fmt.Errorf("reading usage of namespace %s: pod %s, alone and for as little time as can be asked for, is still too much: %w", rd.batch.Namespace, pod, err)
 }
 
 // remaining is a selection without the pods that have failed; whether any are left.
