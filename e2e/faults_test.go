@@ -208,7 +208,7 @@ func TestLimits(t *testing.T) {
 			for i, c := range partial.report(t).Containers {
 				if c.Error != "" {
 					failed++
-					if !strings.Contains(c.Error, b.said) || !strings.Contains(c.Error, "alone and for an hour at a time") {
+					if !strings.Contains(c.Error, b.said) || !strings.Contains(c.Error, "alone and for as little time as can be asked for") {
 						t.Errorf("%s: error %q, want the server's words", c.name(), c.Error)
 					}
 					continue

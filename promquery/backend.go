@@ -26,8 +26,9 @@ func Backends() []Backend {
 		{Name: "mimir"},
 		{Name: "cortex"},
 		// https://docs.victoriametrics.com/victoriametrics/#prometheus-querying-api-enhancements: its cache would round
-		// start and end to the step.
-		{Name: "victoriametrics", Params: map[string]string{"nocache": "1"}},
+		// start and end to the step. A storage node of a cluster that does not answer is an error (503), not a report without its part:
+		// https://docs.victoriametrics.com/victoriametrics/cluster-victoriametrics/#cluster-availability
+		{Name: "victoriametrics", Params: map[string]string{"nocache": "1", "deny_partial_response": "1"}},
 	}
 }
 

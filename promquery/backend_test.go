@@ -26,7 +26,7 @@ func TestBackends(t *testing.T) {
 		{"prometheus", "", "", ""},
 		{"thanos", "", "", "dedup=true&max_source_resolution=0s&partial_response=false"},
 		{"thanos", "?partial_response=true&dedup=", "", "dedup=&max_source_resolution=0s&partial_response=true"},
-		{"victoriametrics", "?extra_label=team%3Dweb", "", "extra_label=team%3Dweb&nocache=1"},
+		{"victoriametrics", "?extra_label=team%3Dweb", "", "deny_partial_response=1&extra_label=team%3Dweb&nocache=1"},
 		{"mimir", "", "shop|web-1", ""},
 		{"cortex", "", "shop", ""},
 	} {

@@ -11,6 +11,7 @@ import (
 	"net"
 	"net/http"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -60,9 +61,25 @@ func (c *client) Do(ctx context.Context, req *http.Request) (*http.Response, []b
 		return resp, nil, c.transportError(ctx, err, resp != nil)
 	}
 	if resp.StatusCode/100 == 2 && isAnswer(body) {
-		return resp, body, nil
+		return resp, warnOfPart(body), nil
 	}
 	return resp, nil, c.refusal(resp, body)
+}
+
+// partialWarning is said of an answer that is marked as a part, as a cluster of VictoriaMetrics does whose storage nodes
+// do not all answer: https://docs.victoriametrics.com/victoriametrics/cluster-victoriametrics/#cluster-availability. It has
+// no warning of its own.
+const partialWarning = "the server's answer is partial: some of its storage nodes did not answer (--backend victoriametrics makes that an error)"
+
+// warnOfPart puts the warning into an answer that is marked as a part. The mark comes before the data.
+func warnOfPart(body []byte) []byte {
+	const begin = 256
+	before, after, marked := bytes.Cut(body[:min(len(body), begin)], []byte(`"isPartial":true`))
+	if !marked || bytes.Contains(before, []byte(`"data"`)) {
+		return body
+	}
+	warning := fmt.Sprintf(`"warnings":[%q]`, partialWarning)
+	return slices.Concat(before, []byte(warning), after, body[min(len(body), begin):])
 }
 
 // isAnswer tells an answer of Prometheus's API from any other JSON, which client_golang would take for one

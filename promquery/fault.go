@@ -26,6 +26,7 @@ const (
 	reach                  // no connection came about: ask later, if there has been one before
 	onceMore               // a gateway's time was over: ask once more, then for less
 	reread                 // the answer began and was not whole: ask a few times more, then for less
+	askFewer               // the query is too long: name fewer pods, whatever the time
 )
 
 // remedyOf classifies an error of a request. Limits of Prometheus are in its promql/engine.go, web/api/v1/api.go and
@@ -51,17 +52,23 @@ func remedyOf(err error) remedy {
 	return final
 }
 
+// statusCanceled is what Prometheus's web/api/v1 answers where a query was canceled. We hang up before that, so it was
+// canceled on the way: by a server or a proxy that goes down.
+const statusCanceled = 499
+
 func (e *ServerError) remedy() remedy {
 	switch {
 	case e.cut:
 		return reread
 	case says(e.said+e.Text, busy()):
 		return askLater
+	case e.Status == http.StatusRequestURITooLong, says(e.said+e.Text, tooLong()):
+		return askFewer
 	case e.Status == http.StatusRequestEntityTooLarge, says(e.said+e.Text, tooBig()):
 		return askLess
 	case e.Status == http.StatusGatewayTimeout, e.Status == http.StatusRequestTimeout:
 		return onceMore
-	case e.Status == http.StatusTooManyRequests, e.Status/100 == 5 && e.Status != http.StatusNotImplemented:
+	case e.Status == http.StatusTooManyRequests, e.Status == statusCanceled, e.Status/100 == 5 && e.Status != http.StatusNotImplemented:
 		return askLater
 	}
 	return final
@@ -122,6 +129,16 @@ func tooBig() []string {
 		// Cortex: pkg/util/limiter/query_limiter.go and pkg/util/validation.
 		"the query hit the max number of", "the query hit the aggregated", "the query time range exceeds the limit",
 		"response larger than the max",
+		// gRPC between the parts of Thanos, Mimir and Cortex: grpc-go's rpc_util.go and stream.go.
+		"message larger than max",
+	}
+}
+
+// tooLong are servers' words for a query whose text is too long.
+func tooLong() []string {
+	return []string{
+		"exceed `-search.maxQueryLen=",              // VictoriaMetrics: app/vmselect/prometheus; 16 KiB unless it is told otherwise
+		"err-mimir-max-query-expression-size-bytes", // Mimir: pkg/util/globalerror/user.go
 	}
 }
 

@@ -51,6 +51,7 @@ func words() []word {
 		word{victoria, 422, "422", long + "cannot select more than -search.maxSamplesPerQuery=15000 samples; possible solutions: increase the -search.maxSamplesPerQuery", askLess}, // its end was not looked at
 		word{victoria, 422, "422", "cannot select more than -search.maxSamplesPerQuery=100 samples; possible solutions: increase the -search.maxSamplesPerQuery; reduce time range for the query; use more specific label filters in order to select fewer series", askLess},
 		word{victoria, 422, "422", "too many points for the given start=1769472000000, end=1769490000000 and step=100: 180001; the maximum number of points is 30000; (see -search.maxPointsPerTimeseries command-line flag)", askLess},
+		word{victoria, 422, "422", "too long query; got 20161 bytes; mustn't exceed `-search.maxQueryLen=16384` bytes", askFewer},
 		word{thanos, 422, "execution", `expanding series: proxy Series(): fetch series for {r="a"} Addr: 127.0.0.1:10901 MinTime: 1769299202000 MaxTime: 9223372036854775807: rpc error: code = DeadlineExceeded desc = context deadline exceeded`, askLess},
 		word{thanos, 422, "execution", "proxy Series(): rpc error: code = Aborted desc = receive series from Addr: 127.0.0.1:10901: rpc error: code = DeadlineExceeded desc = stream terminated by RST_STREAM with error code: CANCEL", askLess},
 		word{thanos, 422, "execution", "expanding series: proxy Series(): No StoreAPIs available", askLater},
@@ -64,6 +65,7 @@ func citedWords() []word {
 	const cortex = "Cortex, cited from pkg/util/limiter/query_limiter.go, pkg/util/validation/errors.go and pkg/frontend/transport/handler.go"
 	return []word{
 		{"Prometheus 3, cited from promql/engine.go", 503, "timeout", "query timed out in query queue", askLater},
+		{"Prometheus 3, cited from web/api/v1/api.go", 499, "canceled", "query was canceled in expression evaluation", askLater},
 		{"Prometheus, cited from storage/remote/codec.go", 400, "", "exceeded sample limit (1000)", askLess},
 		{"Prometheus that reads its write-ahead log, cited from web/web.go", 503, "", "Service Unavailable", askLater},
 		{mimir, 422, "execution", "the query exceeded the maximum number of chunks (limit: 2000000 chunks) (err-mimir-max-chunks-per-query)." + adjust, askLess},
@@ -72,6 +74,7 @@ func citedWords() []word {
 		{mimir, 422, "execution", "the query exceeded the maximum allowed estimated amount of memory consumed by a single query (limit: 11 bytes) (err-mimir-max-estimated-memory-consumption-per-query)." + adjust, askLess},
 		{mimir, 422, "execution", "the query time range exceeds the limit (query length: 1h0m0s, limit: 1m0s) (err-mimir-max-query-length).", askLess},
 		{mimir, 422, "bad_data", "the total query time range exceeds the limit (query length: 1h0m0s, limit: 1m0s) (err-mimir-max-total-query-length).", askLess},
+		{mimir, 422, "bad_data", "the raw query size in bytes exceeds the limit (query size: 10, limit: 20) (err-mimir-max-query-expression-size-bytes). To adjust the related per-tenant limit, configure -query-frontend.max-query-expression-size-bytes", askFewer},
 		{mimir, 429, "too_many_requests", "the request has been rejected because the tenant exceeded the request rate limit, set to 1 requests/s across all distributors with a maximum allowed burst of 2", askLater},
 		{mimir, 413, "too_large_entry", "http: request body too large", askLess},
 		{cortex, 422, "execution", "the query hit the max number of series limit (limit: 10 series)", askLess},
@@ -79,6 +82,9 @@ func citedWords() []word {
 		{cortex, 422, "execution", "the query hit the aggregated chunks size limit (limit: 10 bytes)", askLess},
 		{cortex, 422, "execution", "the query time range exceeds the limit (query length: 168h0m0s, limit: 1h0m0s)", askLess},
 		{cortex, 422, "execution", "exceeded series limit", askLess}, // of its store gateway
+		{cortex, 413, "", "response larger than the max message size (5 vs 4)", askLess},
+		{"gRPC in Thanos, Mimir and Cortex, cited from grpc-go's rpc_util.go", 422, "execution", "expanding series: rpc error: code = ResourceExhausted desc = grpc: received message larger than max (5252105 vs. 4194304)", askLess},
+		{"gRPC in Thanos, Mimir and Cortex, cited from grpc-go's stream.go", 500, "internal", "rpc error: code = ResourceExhausted desc = trying to send message larger than max (5252105 vs. 4194304)", askLess},
 		{cortex, 429, "", "too many outstanding requests", askLater},
 		{cortex, 504, "", "context deadline exceeded", askLess},
 		{"Thanos, cited from pkg/store/limiter.go", 422, "execution", "rpc error: code = Unknown desc = failed to send series: limit 2 violated (got 3)", askLess},
@@ -88,6 +94,7 @@ func citedWords() []word {
 		{"a gateway", 502, "", "", askLater},
 		{"a gateway", 429, "", "slow down", askLater},
 		{"a gateway", 413, "", "", askLess},
+		{"a gateway", 414, "", "", askFewer},
 		{"a gateway", 401, "", "", final},
 		{"a gateway", 403, "", "", final},
 		{"a gateway", 302, "", "", final},

@@ -32,7 +32,8 @@ type matrixAnswer struct {
 	Warnings  []string   `json:"warnings,omitempty"`
 	Infos     []string   `json:"infos,omitempty"`
 
-	matrix model.Matrix
+	matrix  model.Matrix
+	partial bool // see partialWarning
 }
 
 // matrixData is what is left of an answer's data.
@@ -64,6 +65,9 @@ func (c *client) doMatrix(ctx context.Context, req *http.Request, into *matrixAn
 		return resp, nil, c.refusal(resp, head.head)
 	case err != nil:
 		return resp, nil, &v1.Error{Type: v1.ErrBadResponse, Msg: err.Error()}
+	}
+	if answer.partial {
+		answer.Warnings = append(answer.Warnings, partialWarning)
 	}
 	*into = answer
 	rest, err := json.Marshal(answer)
@@ -132,6 +136,8 @@ func (a *matrixAnswer) field(it *jsoniter.Iterator, name string) bool {
 		a.Warnings = readStrings(it)
 	case "infos":
 		a.Infos = readStrings(it)
+	case "isPartial":
+		a.partial = it.ReadAny().ToBool()
 	case "data":
 		it.ReadObjectCB(a.dataField)
 	default:

@@ -3,6 +3,7 @@ package promquery
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -117,6 +118,43 @@ func TestQueryRangeErrors(t *testing.T) {
 		if err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%.60s: %v, want one line with %s", body, err, want)
 		}
+	}
+}
+
+// An answer that a cluster of VictoriaMetrics marks as a part is one with a warning, whatever was asked.
+func TestPartialAnswers(t *testing.T) {
+	for _, partial := range []bool{false, true} {
+		data := ""
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			fmt.Fprintf(w, `{"status":"success","isPartial":%v,"data":%s,"stats":{"seriesFetched": "1"}}`, partial, data)
+		}))
+		h, err := NewHTTP(HTTPOptions{URL: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var want v1.Warnings
+		if partial {
+			want = v1.Warnings{partialWarning}
+		}
+		check := func(what string, got v1.Warnings, err error) {
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); err != nil || diff != "" {
+				t.Errorf("%s, partial %v: %v, warnings (-want +got):\n%s", what, partial, err, diff)
+			}
+		}
+		data = `{"resultType":"matrix","result":[{"metric":{"pod":"a"},"values":[[1,"2"]]}]}`
+		_, warnings, _, err := h.QueryRange(t.Context(), "m", v1.Range{End: time.Unix(1, 0), Step: time.Second})
+		check("query_range", warnings, err)
+		data = `{"resultType":"vector","result":[{"metric":{"pod":"` + strings.Repeat("a", 400) + `"},"value":[1,"2"]}]}`
+		_, warnings, _, err = h.Query(t.Context(), "m", time.Unix(1, 0))
+		check("query", warnings, err)
+		data = `[{"pod":"a"}]`
+		sets, warnings, _, err := h.Series(t.Context(), []string{"m"}, time.Unix(0, 0), time.Unix(1, 0))
+		check("series", warnings, err)
+		if len(sets) != 1 {
+			t.Errorf("partial %v: %d series, want 1", partial, len(sets))
+		}
+		server.Close()
 	}
 }
 

@@ -30,7 +30,7 @@ func (p *paced) RoundTrip(req *http.Request) (*http.Response, error) {
 		if ctx := req.Context().Err(); ctx != nil {
 			return nil, ctx
 		}
-		return nil, errors.New("a request's turn comes after its --query-timeout: give a higher --qps, or a lower --concurrency")
+		return nil, errors.New("a request's turn comes after its --query-timeout or the run's --timeout: give a higher --qps, a lower --concurrency or more time")
 	}
 	return p.next.RoundTrip(req)
 }

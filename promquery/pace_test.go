@@ -54,7 +54,7 @@ func TestPacedGivesUp(t *testing.T) {
 		}
 		soon, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
-		if err := send(soon, rt); err == nil || !strings.Contains(err.Error(), "give a higher --qps") {
+		if err := send(soon, rt); err == nil || !strings.Contains(err.Error(), "after its --query-timeout or the run's --timeout: give a higher --qps") {
 			t.Errorf("a turn after the deadline: %v", err)
 		}
 		cancelled, stop := context.WithCancel(t.Context())

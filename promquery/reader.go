@@ -207,7 +207,7 @@ func (r *Reader) ask(ctx context.Context, l *log, expr string, do func(context.C
 // those of each half of the window, and so on, down to an hour; some may then come twice.
 func (r *Reader) series(ctx context.Context, l *log, w recommender.Window, matches []string) ([]model.LabelSet, error) {
 	sets, err := r.listSeries(ctx, l, w, matches)
-	if !smaller(err) || w.Length < 2*leastSpan {
+	if !smaller(err) || tooLongAsked(err) || w.Length < 2*leastSpan {
 		return sets, err
 	}
 	late := w

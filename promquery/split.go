@@ -18,11 +18,14 @@ const leastSpan = time.Hour
 // smaller says whether a request is to be asked for in parts.
 func smaller(err error) bool {
 	switch remedyOf(err) {
-	case askLess, onceMore, reread:
+	case askLess, onceMore, reread, askFewer:
 		return true
 	}
 	return false
 }
+
+// tooLongAsked says whether it is the text of a request that is too long, which less time does not make shorter.
+func tooLongAsked(err error) bool { return remedyOf(err) == askFewer }
 
 // request is a range query about a selection: an expression at the points of a grid, most of them at once.
 type request struct {
@@ -66,7 +69,7 @@ func (rd *reading) ask(ctx context.Context, q request, emit func(Container, []in
 			return nil
 		}
 		err := send(s)
-		if n, least := last-first+1, hourOf(q.grid.Step); smaller(err) && n > least {
+		if n, least := last-first+1, hourOf(q.grid.Step); smaller(err) && !tooLongAsked(err) && n > least {
 			rd.sayRefused(err)
 			size = max(n/2, least)
 			continue
@@ -139,7 +142,7 @@ func (rd *reading) fail(pod string, err error) {
 	if rd.facts.Failed == nil {
 		rd.facts.Failed = map[string]error{}
 	}
-	rd.facts.Failed[pod] = fmt.Errorf("reading usage of namespace %s: pod %s, alone and for an hour at a time, is still too much: %w", rd.batch.Namespace, pod, err)
+	rd.facts.Failed[pod] = fmt.Errorf("reading usage of namespace %s: pod %s, alone and for as little time as can be asked for, is still too much: %w", rd.batch.Namespace, pod, err)
 }
 
 // remaining is a selection without the pods that have failed; whether any are left.

@@ -9,6 +9,7 @@ import (
 	"net/http/httptest"
 	"reflect"
 	"slices"
+	"strconv"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -67,6 +68,7 @@ func TestFaultsOfServers(t *testing.T) {
 	t.Run("refused requests are parted", func(t *testing.T) { testRefusedRequestsAreParted(t, dir) })
 	t.Run("a pod that is too much fails", func(t *testing.T) { testPodThatIsTooMuchFails(t, dir) })
 	t.Run("refused raw requests are parted", func(t *testing.T) { testRefusedRawRequestsAreParted(t, dir) })
+	t.Run("queries that are too long are parted", func(t *testing.T) { testLongQueriesAreParted(t, dir) })
 	t.Run("max samples", func(t *testing.T) { testMaxSamples(t, dir) })
 	t.Run("expected", func(t *testing.T) { testExpect(t, dir) })
 	t.Run("disturbed", func(t *testing.T) { testAllDisturbed(t, dir) })
@@ -139,6 +141,42 @@ func testRefusedRequestsAreParted(t *testing.T, dir string) {
 			same(t, fmt.Sprintf("limit %d", limit), want, got)
 		}
 	}
+}
+
+// Queries whose text is too long for the server name fewer pods, never less time. VictoriaMetrics takes 16 KiB by default,
+// which the names of some hundred pods reach.
+func testLongQueriesAreParted(t *testing.T, dir string) {
+	url := serverOf(t, dir, promserver.Limits{})
+	named := shopBatch()
+	named.Pods = []string{"backup-1", "backup-2", "backup-3", "web-0", "web-1"}
+	want, err := gather(t.Context(), readerOf(t, url, "query"), named, twoDays())
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused := 0
+	long := func(_ int, r *http.Request) faultproxy.Fault {
+		names := strings.Count(r.FormValue("query"), "backup-") + strings.Count(r.FormValue("query"), "web-")
+		start, _ := strconv.ParseFloat(r.FormValue("start"), 64) // of a range query
+		if end, _ := strconv.ParseFloat(r.FormValue("end"), 64); r.FormValue("query") != "" && end > start && end-start < (12*time.Hour).Seconds() {
+			t.Errorf("a query of less time than the others: %s", r.FormValue("query"))
+		}
+		if names <= 4 { // those of one pod in the longest query
+			return nil
+		}
+		refused++
+		return faultproxy.Refuse(422, "application/json", `{"status":"error","errorType":"422","error":"too long query; got 30000 bytes; mustn't exceed `+"`-search.maxQueryLen=16384`"+` bytes"}`)
+	}
+	proxy, err := faultproxy.New(url, long)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer proxy.Close()
+	got, err := gather(t.Context(), readerOf(t, proxy.URL+promserver.Prefix, "query"), named, twoDays())
+	if err != nil || refused == 0 || len(got.Facts.Failed) > 0 {
+		t.Fatalf("%v, %d refused, failed %v", err, refused, got.Facts.Failed)
+	}
+	got.Facts.Warnings = nil // that requests were parted
+	same(t, "long queries", want, got)
 }
 
 // A pod that is refused alone has failed, with the server's own words; the others stand.

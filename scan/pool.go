@@ -156,12 +156,12 @@ func (h *pool) addSeries(s promquery.Series) {
 	}
 }
 
-// highest is where the first of the highest values is; -1 of none.
+// highest is where the first of the highest finite values is; -1 of none.
 func highest(values []float64) int {
-	at := -1
+	at, best := -1, math.Inf(-1)
 	for i, v := range values {
-		if at < 0 || v > values[at] || math.IsNaN(values[at]) {
-			at = i
+		if v > best && v <= math.MaxFloat64 {
+			at, best = i, v
 		}
 	}
 	return at
@@ -187,9 +187,11 @@ func (h *pool) addToPod(p *gathered, s promquery.Series) {
 }
 
 // higher is the higher of two peaks; of equals the earlier, then the first pod by name, so that the
-// answer does not hang on the order of reading. What is not a number is never higher.
+// answer does not hang on the order of reading. What is not a finite number is never higher.
 func higher(a, b recommender.Peak) recommender.Peak {
 	switch {
+	case notFinite(b.Value):
+		return a
 	case b.Value > a.Value, a.Pod == "" && b.Value >= a.Value:
 		return b
 	case b.Value == a.Value && (b.At.Before(a.At) || b.At.Equal(a.At) && b.Pod < a.Pod):

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"slices"
 	"strings"
 	"sync"
@@ -180,6 +181,42 @@ func TestPodsOfEarlierRolloutsCount(t *testing.T) {
 	cpu := got.Evidence[recommender.CPU].Peak
 	if want := (recommender.Peak{Value: 3, Pod: "web-7b8f69c5d-ddddd", At: window().Time(1), Within: 5 * time.Minute}); cpu != want {
 		t.Errorf("cpu peak = %+v, want %+v", cpu, want)
+	}
+}
+
+// infinite is a Source whose every hundredth value is no finite number, as rates over a broken counter are, and whose last run was
+// infinitely fast.
+type infinite struct{ *fake }
+
+func (s infinite) Read(ctx context.Context, b promquery.Batch, w recommender.Window, visit func(promquery.Series)) (promquery.Facts, error) {
+	facts, err := s.fake.Read(ctx, b, w, func(series promquery.Series) {
+		for i := range series.Values {
+			if k := series.Points[i]; k%100 == 0 {
+				series.Values[i] = []float64{math.NaN(), math.Inf(1), math.Inf(-1)}[k/100%3]
+			}
+		}
+		visit(series)
+	})
+	return facts, err
+}
+
+// A peak is a finite number, or the report could not even be written: JSON has no infinity. It once was the +Inf of a counter.
+func TestPeaksAreFinite(t *testing.T) {
+	run := promquery.Container{Pod: "once-bbbbb", Name: "run"}
+	src := &fake{
+		usage: map[string]map[promquery.Container]float64{"shop": used("web-5d9c7b6f8-bbbbb/app=100", "once-bbbbb/run=7")},
+		facts: promquery.Facts{
+			Runs:  map[promquery.Container]promquery.Run{run: {CPU: math.Inf(1), Measured: true}},
+			Peaks: map[promquery.Container]recommender.Peak{run: {Value: 7 * mi, Pod: run.Pod, At: window().Time(9)}},
+		},
+	}
+	result := mustRun(t, infinite{src}, declare("shop/Deployment/web:app", "shop/Job/once:run"))
+	got := item(t, result, "web/app").Evidence[recommender.CPU]
+	if want := (recommender.Peak{Value: 1, Pod: "web-5d9c7b6f8-bbbbb", At: window().Time(1), Within: 5 * time.Minute}); got.Peak != want || got.Dropped != 20 {
+		t.Errorf("cpu peak = %+v, %d samples dropped, want %+v and 20", got.Peak, got.Dropped, want)
+	}
+	if got := item(t, result, "once/run").Evidence[recommender.CPU].Peak.Value; math.IsInf(got, 0) {
+		t.Errorf("cpu peak of a run = %v, want a finite one", got)
 	}
 }
 

@@ -112,7 +112,7 @@ func verdict(r doctor.Report) error {
 // patient is what there is to look at. Without --namespace that is all namespaces.
 func (o *options) patient(u *usageSource, w recommender.Window) doctor.Patient {
 	p := doctor.Patient{
-		Address: u.described.Address, API: timed{u.api, o.queryTimeout}, Window: w, Namespace: *o.kube.Namespace,
+		Address: u.described.Address, API: timed{u.api, o.queryTimeout, u.reader}, Window: w, Namespace: *o.kube.Namespace,
 		Reach: func(ctx context.Context) error { return u.check(ctx, w.Until, o.queryTimeout) },
 	}
 	if u.http != nil {
@@ -123,9 +123,9 @@ func (o *options) patient(u *usageSource, w recommender.Window) doctor.Patient {
 			return f, u.http.Sends(f.Backend), err
 		}
 		p.RemoteRead = func(ctx context.Context) error {
-			ctx, cancel := context.WithTimeout(ctx, min(o.queryTimeout, checkTimeout))
-			defer cancel()
-			return remote.New(u.http).Probe(ctx, w.Until)
+			return timed{timeout: min(o.queryTimeout, checkTimeout), reader: u.reader}.do(ctx, func(ctx context.Context) error {
+				return remote.New(u.http).Probe(ctx, w.Until)
+			})
 		}
 	}
 	if o.hasCluster() {

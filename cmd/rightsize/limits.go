@@ -71,6 +71,9 @@ func (o *options) printPlan(ctx context.Context, std streams, args []string) err
 	if err := prepared.connect(ctx, std, o.queryTimeout); err != nil {
 		return late(ctx, err)
 	}
+	if prepared.note != "" {
+		std.log.warn(prepared.note)
+	}
 	all, err := scan.Expect(ctx, prepared.usage.reader, prepared.plan)
 	if err != nil {
 		return late(ctx, err)

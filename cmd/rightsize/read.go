@@ -66,7 +66,7 @@ func (u *usageSource) choose(ctx context.Context, at time.Time, queryTimeout tim
 			u.described.Read = "chunks"
 		}
 		return "", nil
-	case errors.Is(err, context.Canceled):
+	case ctx.Err() != nil: // of the run: nothing was found out
 		return "", err
 	case u.mode == readAuto:
 		return "usage is read by queries, which see one sample in each --step, since there is no remote read: " + reasonOf(err), nil

@@ -191,6 +191,8 @@ type match struct {
 	selector map[string]string
 	headless bool
 	operated bool // the operator's own, which is for every Prometheus of its namespace
+
+	byOperator bool // of what the operator runs, unlike the community's chart
 }
 
 // distinct leaves one service for the same pods: of several with one selector the one with an address, and the
@@ -220,7 +222,7 @@ func (m match) repeats(other match) bool {
 	if m.Namespace != other.Namespace || m.Backend != other.Backend {
 		return false
 	}
-	return m.operated || len(m.selector) > 0 && maps.Equal(m.selector, other.selector)
+	return m.operated && (other.byOperator || other.operated) || len(m.selector) > 0 && maps.Equal(m.selector, other.selector)
 }
 
 func compareBool(a, b bool) int {

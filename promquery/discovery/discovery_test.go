@@ -87,12 +87,15 @@ func TestDistinct(t *testing.T) {
 		service("monitoring/prometheus-operated", labels{"operated-prometheus": "true"}, "web", 9090),
 		service("monitoring/kps-prometheus", labels{"app": "kps-prometheus", "self-monitor": "true"}, "web", 9090),
 		service("monitoring/thanos", labels{nameLabel: "thanos-query"}, "http", 9090),
+		// The community's chart beside a Prometheus of the operator's: the former was taken for both, and asked.
+		service("both/prometheus-operated", labels{"operated-prometheus": "true"}, "web", 9090),
+		service("both/prometheus-server", labels{nameLabel: "prometheus", componentLabel: "server"}, "http", 80),
 		service("team/prometheus-operated", labels{"operated-prometheus": "true"}, "web", 9090)))
 	var names []string
 	for _, s := range found {
 		names = append(names, s.String())
 	}
-	if diff := cmp.Diff([]string{"monitoring/kps-prometheus:9090", "monitoring/thanos:9090", "prom/server:80", "team/prometheus-operated:9090"}, names); err != nil || diff != "" {
+	if diff := cmp.Diff([]string{"both/prometheus-operated:9090", "both/prometheus-server:80", "monitoring/kps-prometheus:9090", "monitoring/thanos:9090", "prom/server:80", "team/prometheus-operated:9090"}, names); err != nil || diff != "" {
 		t.Errorf("%v (-want +got):\n%s", err, diff)
 	}
 }

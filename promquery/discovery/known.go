@@ -13,7 +13,8 @@ type known struct {
 	ports               []string // by name, the best first
 	fallback            int32    // the port's number where none has such a name
 	is                  func(name string, labels map[string]string) bool
-	operated            bool
+	operated            bool // the operator's own service
+	byOperator          bool // a service of what the operator runs
 }
 
 // The labels that charts give, by Kubernetes's own recommendation.
@@ -55,14 +56,14 @@ func isMimir(component string) func(string, map[string]string) bool {
 func wellKnown() []known {
 	web := []string{"http-web", "web", "https-web", "http", "https", "server"}
 	return []known{
-		{kind: "Prometheus of kube-prometheus-stack", backend: "prometheus", ports: web, fallback: 9090, is: stack},
+		{kind: "Prometheus of kube-prometheus-stack", backend: "prometheus", ports: web, fallback: 9090, is: stack, byOperator: true},
 		{
 			kind: "Prometheus of its operator", backend: "prometheus", ports: web, fallback: 9090, operated: true,
 			is: func(name string, labels map[string]string) bool {
 				return name == "prometheus-operated" || labels["operated-prometheus"] == "true"
 			},
 		},
-		{kind: "Prometheus of kube-prometheus", backend: "prometheus", ports: web, fallback: 9090, is: labelled(nameLabel, "prometheus", componentLabel, "prometheus")},
+		{kind: "Prometheus of kube-prometheus", backend: "prometheus", ports: web, fallback: 9090, is: labelled(nameLabel, "prometheus", componentLabel, "prometheus"), byOperator: true},
 		{
 			kind: "Prometheus of the community's chart", backend: "prometheus", ports: web, fallback: 80,
 			is: either(labelled(nameLabel, "prometheus", componentLabel, "server"), labelled("app", "prometheus", "component", "server")),
@@ -101,7 +102,7 @@ func identify(svc *corev1.Service) (match, bool) {
 				Namespace: svc.Namespace, Name: svc.Name, Port: port.Port, TLS: speaksTLS(port),
 				Path: k.path, Kind: k.kind, Backend: k.backend,
 			},
-			selector: svc.Spec.Selector, headless: svc.Spec.ClusterIP == corev1.ClusterIPNone, operated: k.operated,
+			selector: svc.Spec.Selector, headless: svc.Spec.ClusterIP == corev1.ClusterIPNone, operated: k.operated, byOperator: k.byOperator,
 		}, true
 	}
 	return match{}, false

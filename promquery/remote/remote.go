@@ -118,6 +118,8 @@ func (d *decoder) decode(resp *http.Response) error {
 	kind, params, err := mime.ParseMediaType(resp.Header.Get("Content-Type"))
 	encoding := resp.Header.Get("Content-Encoding")
 	switch {
+	case err == nil && kind == streamType && unending(resp):
+		return malformed{"a stream that only the end of the connection ends, as over HTTP/1.0, so that nothing tells whether it is whole: read with --read query", nil, true}
 	case err == nil && kind == streamType && params["proto"] == streamProto && (encoding == "" || encoding == "identity"):
 		return d.stream(resp.Body)
 	case err == nil && kind == samplesType && params["proto"] == "" && encoding == "snappy":
@@ -129,6 +131,12 @@ func (d *decoder) decode(resp *http.Response) error {
 		what += fmt.Sprintf(" and Content-Encoding %q", encoding)
 	}
 	return malformed{what + ", which is neither chunks nor samples", printable(begin), true}
+}
+
+// unending says whether a body has neither a length nor chunks of HTTP's own. A stream of frames has no mark of its end, so
+// one that a dying server ends between two frames would then pass for whole.
+func unending(resp *http.Response) bool {
+	return resp.ProtoMajor == 1 && resp.ContentLength < 0 && len(resp.TransferEncoding) == 0
 }
 
 // stream hands over chunks as their frames arrive. A series may take several frames, one after the other.

@@ -18,6 +18,7 @@ import (
 
 	"github.com/golang/snappy"
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/prometheus/common/model"
 	"github.com/prometheus/prometheus/prompb"
 	promremote "github.com/prometheus/prometheus/storage/remote"
@@ -254,6 +255,39 @@ func TestBrokenConnection(t *testing.T) {
 	}
 }
 
+// A stream of frames that only the end of the connection ends may lack frames, and nothing would tell: it is refused, though
+// every frame of it is whole. A message of samples knows its length.
+func TestUnendingStream(t *testing.T) {
+	sample := samplesOf(&prompb.QueryResult{Timeseries: []*prompb.TimeSeries{{Labels: []prompb.Label{{Name: "pod", Value: "a"}}, Samples: []prompb.Sample{{Timestamp: 12_000, Value: 12}}}}})
+	for _, c := range []struct {
+		proto, header, content, want string
+	}{
+		{"HTTP/1.0", "Content-Type: " + chunkStream, string(stream(series("a", xor(12, 2)))), "a stream that only the end of the connection ends"},
+		{"HTTP/1.1", "Connection: close\r\nContent-Type: " + chunkStream, string(stream(series("a", xor(12, 2)))), "a stream that only the end of the connection ends"},
+		{"HTTP/1.0", "Content-Type: application/x-protobuf\r\nContent-Encoding: snappy", string(sample), ""},
+	} {
+		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			_, _ = io.Copy(io.Discard, r.Body)
+			conn, _, err := http.NewResponseController(w).Hijack()
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			_, _ = io.WriteString(conn, c.proto+" 200 OK\r\n"+c.header+"\r\n\r\n"+c.content)
+			_ = conn.Close()
+		}))
+		h, err := promquery.NewHTTP(promquery.HTTPOptions{URL: server.URL})
+		if err != nil {
+			t.Fatal(err)
+		}
+		_, err = read(t.Context(), New(h))
+		server.Close()
+		if c.want == "" && err != nil || c.want != "" && (err == nil || !strings.Contains(err.Error(), c.want)) {
+			t.Errorf("%s, %s: %v, want %q", c.proto, c.header, err, c.want)
+		}
+	}
+}
+
 // What visit says is the error.
 func TestVisitEndsReading(t *testing.T) {
 	c := answering(t, http.StatusOK, chunked(), stream(series("a", xor(12, 2)), series("b", xor(12, 2))))
@@ -277,9 +311,14 @@ func TestProbe(t *testing.T) {
 }
 
 // realStreams are answers of Prometheus 2.42 and 3.15, by file.
-func realStreams(t testing.TB) map[string][]byte {
+func realStreams(t testing.TB) map[string][]byte { return realAnswers(t, "frames") }
+
+// realMessages are those to who does not ask for chunks.
+func realMessages(t testing.TB) map[string][]byte { return realAnswers(t, "samples") }
+
+func realAnswers(t testing.TB, kind string) map[string][]byte {
 	t.Helper()
-	files, err := filepath.Glob("testdata/answers/*.frames")
+	files, err := filepath.Glob("testdata/answers/*." + kind)
 	if err != nil || len(files) != 2 {
 		t.Fatalf("%v: %q, want 2 files", err, files)
 	}
@@ -324,6 +363,38 @@ func TestRealStreams(t *testing.T) {
 	}
 }
 
+// The same of samples, of which no part passes for the whole.
+func TestRealMessages(t *testing.T) {
+	read := func(content []byte) (all []model.SamplePair, err error) {
+		d := &decoder{visit: func(s promquery.RawSeries) error {
+			var samples chunks.Samples
+			samples.Reset(0, math.MaxInt64)
+			for _, c := range s.Chunks {
+				if err := samples.AddChunk(c); err != nil {
+					return err
+				}
+			}
+			all = append(all, samples.Pairs()...)
+			return nil
+		}}
+		err = d.message(bytes.NewReader(content))
+		return all, err
+	}
+	var before []model.SamplePair
+	for name, content := range realMessages(t) {
+		all, err := read(content)
+		if err != nil || len(all) != 6*60 || before != nil && cmp.Diff(before, all, cmpopts.EquateNaNs()) != "" {
+			t.Errorf("%s: %v, %d samples, want 60 of each of 6 series, the same as of the other version (%d)", name, err, len(all), len(before))
+		}
+		before = all
+		for n := range content {
+			if _, err := read(content[:n]); err == nil {
+				t.Errorf("%s, cut after %d of %d bytes: no error", name, n, len(content))
+			}
+		}
+	}
+}
+
 // Whatever bytes come, decoding ends, without much memory, and never with samples outside of the span.
 func FuzzStream(f *testing.F) {
 	f.Add(stream(series("a", xor(12, 2)), series("b", xor(14, 200))))
@@ -352,6 +423,9 @@ func FuzzStream(f *testing.F) {
 func FuzzMessage(f *testing.F) {
 	f.Add(samplesOf(&prompb.QueryResult{Timeseries: []*prompb.TimeSeries{{Labels: []prompb.Label{{Name: "pod", Value: "a"}}, Samples: []prompb.Sample{{Timestamp: 12_000, Value: 1}}}}}))
 	f.Add([]byte("not found"))
+	for _, content := range realMessages(f) {
+		f.Add(content)
+	}
 	f.Fuzz(func(_ *testing.T, content []byte) {
 		d := &decoder{visit: func(promquery.RawSeries) error { return nil }}
 		_ = d.message(bytes.NewReader(content)) // an error is as good as none
