@@ -52,8 +52,13 @@ func (s *Samples) addXOR(data []byte) error {
 		case 0b01:
 			x.value(next, 1)
 		default:
-			delta += x.change(next)
-			x.value(x.peek(), 0)
+			change, read := changeOf(next)
+			if read == 0 {
+				x.at += 4
+				change, next = x.read(64), x.peek()
+			}
+			delta += change
+			x.value(next, read)
 		}
 		t += int64(delta)
 	}
@@ -98,21 +103,19 @@ func (x *xor) read(n uint8) uint64 {
 	return high<<n | x.read(n)
 }
 
-// change reads by how much the distance from the last time has changed: a signed number of 14, 17, 20 or 64 bits, behind
-// as many ones.
-func (x *xor) change(next uint64) uint64 {
+// changeOf is by how much the distance from the last time has changed: a signed number of 14, 17 or 20 bits, behind as many
+// ones, and how many bits that is. A number of 64 bits, behind four ones, is left to be read: 0 bits.
+func changeOf(next uint64) (change uint64, read int) {
 	ones := bits.LeadingZeros64(^next)
 	if ones > 3 {
-		x.at += 4
-		return x.read(64)
+		return 0, 0
 	}
 	size := 11 + 3*ones
-	x.at += ones + 1 + size
-	n := next << (ones + 1) >> (64 - size)
-	if n > 1<<(size-1) { // not >=: half of the range is positive, as chunkenc has it
-		n -= 1 << size
+	change = next << (ones + 1) >> (64 - size)
+	if change > 1<<(size-1) { // not >=: half of the range is positive, as chunkenc has it
+		change -= 1 << size
 	}
-	return n
+	return change, ones + 1 + size
 }
 
 // value reads in which bits the value differs from the last one: in none, in some of those that were written last time, or in
