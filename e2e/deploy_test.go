@@ -270,7 +270,11 @@ func jobOf(t *testing.T, objects []*unstructured.Unstructured, pod *corev1.Pod) 
 	if err := os.Chmod(j.root, 0o755); err != nil {
 		t.Fatal(err)
 	}
-	if err := env.cluster.StaticRightsize(filepath.Join(j.root, "rightsize")); err != nil { // the image's entry point
+	program, err := os.ReadFile(env.cluster.Rightsize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(j.root, "rightsize"), program, 0o755); err != nil { // the image's entry point
 		t.Fatal(err)
 	}
 	for _, m := range j.container.VolumeMounts {

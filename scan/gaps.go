@@ -107,6 +107,14 @@ func (p *pods) containersOf(pods []string) []string {
 	return names
 }
 
+// doubt is what may be wrong where there is no usage at all.
+func (p Plan) doubt() string {
+	if p.Dialect == "" {
+		return "is cAdvisor scraped, and is the window inside the data?"
+	}
+	return fmt.Sprintf("is cAdvisor scraped, is the window inside the data, and are its labels as %s says?", p.Dialect)
+}
+
 // namespacesInstead is looked up once a scan. A failure to do so takes nothing from the answer.
 func (s *scanner) namespacesInstead(ctx context.Context) string {
 	s.alikeOnce.Do(func() {
@@ -115,7 +123,7 @@ func (s *scanner) namespacesInstead(ctx context.Context) string {
 		case err != nil:
 			s.alike = ""
 		case len(names) == 0:
-			s.alike = fmt.Sprintf("; there is no usage of any container (%s): is cAdvisor scraped, and is the window inside the data?", promquery.MetricOf(recommender.Memory))
+			s.alike = fmt.Sprintf("; there is no usage of any container (%s): %s", promquery.MetricOf(recommender.Memory), s.plan.doubt())
 		case s.plan.Discreet:
 			s.alike = "; there is usage of other namespaces"
 		default:

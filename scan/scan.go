@@ -42,6 +42,10 @@ type Plan struct {
 	// Discreet keeps notes from naming namespaces that the plan is not about, which a report may be shown without a right to.
 	Discreet bool
 
+	// Dialect is how series are asked for where that is not as Prometheus has them, as the user has said it; "" is as it has
+	// them.
+	Dialect string
+
 	// Curves asks for the Curves of each item.
 	Curves bool
 

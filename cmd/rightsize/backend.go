@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"strings"
 	"time"
 
 	"github.com/spf13/pflag"
@@ -43,6 +44,18 @@ func (b *backendOptions) addLabel(s string) ([]dialect.Label, error) {
 func (b *backendOptions) addCluster(s string) ([]promquery.Matcher, error) {
 	m, err := dialect.ParseCluster(s)
 	return append(b.cluster, m), err
+}
+
+// flags are those that say how the server names labels and which cluster is meant, as one would give them.
+func (b *backendOptions) flags() string {
+	var texts []string
+	for _, m := range b.cluster {
+		texts = append(texts, "--cluster-label "+m.Name+"="+m.Value)
+	}
+	for _, l := range b.labels {
+		texts = append(texts, "--label "+l.Name+"="+l.Theirs)
+	}
+	return strings.Join(texts, " ")
 }
 
 // dialect is how the server names labels, and which cluster is meant.

@@ -97,7 +97,7 @@ func (o *options) prepare(ctx context.Context, std streams, args []string) (prep
 	plan := scan.Plan{
 		Containers: selection.Containers, Declared: selection.Workloads, Owners: selection.Owners, Window: window,
 		Policy: policies.own, Policies: policies.assign(std.log, selection), Workers: o.concurrency, Curves: o.format.Curves,
-		Discreet: o.discreet,
+		Discreet: o.discreet, Dialect: o.backend.flags(),
 	}
 	return prepared{usage: usage, selection: selection, plan: plan, warnings: warnings}, nil
 }

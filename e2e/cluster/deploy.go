@@ -91,14 +91,3 @@ func (c *Cluster) KubeScore() (string, error) {
 	paths, err := c.tools.build(kubeScoreTools())
 	return paths["kube-score"], err
 }
-
-// StaticRightsize builds the product's command as make build and the Dockerfile do, for a place without libraries, into
-// a path.
-func (c *Cluster) StaticRightsize(path string) error {
-	defer c.Task("building a static rightsize")()
-	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./cmd/rightsize")
-	cmd.Dir = filepath.Dir(filepath.Dir(c.tools.source))
-	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
-	_, err := c.group.Run(cmd)
-	return err
-}

@@ -254,12 +254,13 @@ func moveProgram(from, to string) error {
 	return os.Rename(to+".new", to)
 }
 
-// binary builds the product's own command as it is in the working tree.
+// binary builds the product's own command as it is in the working tree, as make build and the Dockerfile do: what is
+// tested and measured is what is shipped, which needs no libraries.
 func (t *tools) binary(root, path string) error {
 	defer t.progress.task("building rightsize")()
-	cmd := exec.Command("go", "build", "-o", path, "./cmd/rightsize")
+	cmd := exec.Command("go", "build", "-trimpath", "-ldflags", "-s -w", "-o", path, "./cmd/rightsize")
 	cmd.Dir = root
-	cmd.Env = append(os.Environ(), "GOWORK=off") // else as a user has it, and as the unit tests have compiled it
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOWORK=off")
 	_, err := t.group.Run(cmd)
 	return err
 }

@@ -26,11 +26,11 @@ const (
 // frame hands over the series of one frame. Prometheus's prompb copies each chunk into memory of its own, which takes longer
 // than all else that is done with a frame; here chunks stay where they are.
 func (d *decoder) frame(message []byte) error {
-	err := eachField(message, func(number protowire.Number, series []byte, _ uint64) error {
-		if number != responseSeries {
+	err := eachField(message, func(f field) error {
+		if f.number != responseSeries {
 			return nil
 		}
-		return d.series(series)
+		return f.with(protowire.BytesType, d.series)
 	})
 	var bad wireError
 	if errors.As(err, &bad) {
@@ -43,12 +43,12 @@ func (d *decoder) frame(message []byte) error {
 func (d *decoder) series(message []byte) error {
 	d.builder.Reset()
 	d.chunks = d.chunks[:0]
-	err := eachField(message, func(number protowire.Number, content []byte, _ uint64) error {
-		switch number {
+	err := eachField(message, func(f field) error {
+		switch f.number {
 		case seriesLabels:
-			return d.label(content)
+			return f.with(protowire.BytesType, d.label)
 		case seriesChunks:
-			return d.chunk(content)
+			return f.with(protowire.BytesType, d.chunk)
 		}
 		return nil
 	})
@@ -68,12 +68,12 @@ func (d *decoder) series(message []byte) error {
 
 func (d *decoder) label(message []byte) error {
 	var name, value []byte
-	err := eachField(message, func(number protowire.Number, content []byte, _ uint64) error {
-		switch number {
+	err := eachField(message, func(f field) error {
+		switch f.number {
 		case labelName:
-			name = content
+			return f.with(protowire.BytesType, func(b []byte) error { name = b; return nil })
 		case labelValue:
-			value = content
+			return f.with(protowire.BytesType, func(b []byte) error { value = b; return nil })
 		}
 		return nil
 	})
@@ -83,12 +83,12 @@ func (d *decoder) label(message []byte) error {
 
 func (d *decoder) chunk(message []byte) error {
 	var c chunks.Chunk
-	err := eachField(message, func(number protowire.Number, content []byte, value uint64) error {
-		switch number {
+	err := eachField(message, func(f field) error {
+		switch f.number {
 		case chunkType:
-			c.Encoding = encodingOf(value)
+			return f.with(protowire.VarintType, func([]byte) error { c.Encoding = encodingOf(f.value); return nil })
 		case chunkData:
-			c.Data = content
+			return f.with(protowire.BytesType, func(b []byte) error { c.Data = b; return nil })
 		}
 		return nil
 	})
@@ -107,30 +107,44 @@ func encodingOf(number uint64) chunkenc.Encoding {
 // wireError is bytes that are no message.
 type wireError struct{ error }
 
-// eachField calls visit with each field of a message: its bytes where it has some, and its number where it is one. Groups
-// and numbers of a fixed size, which these messages have none of, are passed over.
-func eachField(message []byte, visit func(number protowire.Number, content []byte, value uint64) error) error {
+// field is one of a message.
+type field struct {
+	number  protowire.Number
+	kind    protowire.Type
+	content []byte // of BytesType
+	value   uint64 // of VarintType
+}
+
+// with takes the field's content, if it is of the kind that it should be.
+func (f field) with(kind protowire.Type, take func([]byte) error) error {
+	if f.kind != kind {
+		return wireError{fmt.Errorf("field %d has the type %d, want %d", f.number, f.kind, kind)}
+	}
+	return take(f.content)
+}
+
+// eachField calls visit with each field of a message.
+func eachField(message []byte, visit func(field) error) error {
 	for len(message) > 0 {
-		number, kind, n := protowire.ConsumeTag(message)
-		if n < 0 {
+		var f field
+		var n int
+		if f.number, f.kind, n = protowire.ConsumeTag(message); n < 0 {
 			return wireError{protowire.ParseError(n)}
 		}
 		message = message[n:]
-		var content []byte
-		var value uint64
-		switch kind {
+		switch f.kind {
 		case protowire.BytesType:
-			content, n = protowire.ConsumeBytes(message)
+			f.content, n = protowire.ConsumeBytes(message)
 		case protowire.VarintType:
-			value, n = protowire.ConsumeVarint(message)
+			f.value, n = protowire.ConsumeVarint(message)
 		default:
-			n = protowire.ConsumeFieldValue(number, kind, message)
+			n = protowire.ConsumeFieldValue(f.number, f.kind, message)
 		}
 		if n < 0 {
 			return wireError{protowire.ParseError(n)}
 		}
 		message = message[n:]
-		if err := visit(number, content, value); err != nil {
+		if err := visit(f); err != nil {
 			return err
 		}
 	}

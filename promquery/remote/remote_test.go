@@ -223,6 +223,7 @@ func TestReadRawRefuses(t *testing.T) {
 		"huge frame":         {200, chunked(), binary.AppendUvarint(nil, 1<<40), "a frame of 1099511627776 bytes"},
 		"no length":          {200, chunked(), bytes.Repeat([]byte{0xff}, 20), "a frame whose length is no number"},
 		"no message":         {200, chunked(), frameOf([]byte("xxxxx")), "a frame that is no prometheus.ChunkedReadResponse"},
+		"another message":    {200, chunked(), frameOf([]byte{1 << 3, 7}), "a frame that is no prometheus.ChunkedReadResponse: field 1 has the type 0, want 2"},
 		"login page":         {200, html, []byte("<html>log in</html>"), `answered remote read with Content-Type "text/html", which is neither chunks nor samples: <html>log in</html>`},
 		"no type":            {200, http.Header{"Content-Type": nil}, []byte("ok"), `Content-Type "", which is neither`},
 		"another stream":     {200, http.Header{"Content-Type": {"application/x-streamed-protobuf; proto=other"}}, good, "neither chunks nor samples"},
