@@ -22,7 +22,7 @@ type line struct {
 type gathered struct {
 	series []stored
 	chunks []chunks.Chunk // of all series, one series after the other
-	blocks [][]byte       // that the chunks are in; those after used are empty
+	blocks [][]byte       // that the chunks are in; those after used are free
 	used   int
 	count  int // of samples
 
@@ -53,6 +53,10 @@ func (g *gathered) mark() mark { return mark{len(g.series), len(g.chunks), g.cou
 // rewind forgets what was gathered since. Its memory is used again after the next reset.
 func (g *gathered) rewind(to mark) {
 	g.series, g.chunks, g.count = g.series[:to.series], g.chunks[:to.chunks], to.samples
+	if n := len(g.series); n > 0 { // it may have grown since
+		last := &g.series[n-1]
+		last.n = len(g.chunks) - last.first
+	}
 }
 
 func (g *gathered) add(s RawSeries) error {

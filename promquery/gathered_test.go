@@ -41,6 +41,7 @@ func TestGathered(t *testing.T) {
 		g.reset()
 		add(podLabels("web-1"), encoded(t, 1000, 2000), encoded(t, 3000))
 		before := g.mark()
+		add(podLabels("web-1"), encoded(t, 2300)) // of the series that was last
 		add(podLabels("web-0"), encoded(t, 1500))
 		g.rewind(before) // as before a request that is sent again
 		add(podLabels("web-0"), encoded(t, 500, 1500))

@@ -11,7 +11,7 @@ import (
 	"github.com/prometheus/prometheus/tsdb/chunkenc"
 )
 
-// samplesOf are those of a chunk by Prometheus's iterator, and by addXOR.
+// bothWays are the samples of a chunk by Prometheus's iterator, and by addXOR.
 func bothWays(data []byte) (theirs, ours Samples, theirErr, ourErr error) {
 	theirs.Reset(math.MinInt64, math.MaxInt64)
 	ours.Reset(math.MinInt64, math.MaxInt64)
