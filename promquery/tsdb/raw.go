@@ -39,12 +39,12 @@ func (db *DB) ReadRaw(ctx context.Context, q promquery.RawQuery, visit func(prom
 		}
 		series := set.At()
 		iterator = series.Iterator(iterator)
-		if stored, err = inOrder(iterator, stored[:0]); err != nil {
-			return db.because(ctx, fmt.Errorf("series %s: %w", series.Labels(), err))
+		stored, err = inOrder(iterator, stored[:0])
+		if err == nil {
+			list, err = checked(stored, list[:0])
 		}
-		list = list[:0]
-		for _, c := range stored {
-			list = append(list, chunks.Chunk{Encoding: c.Chunk.Encoding(), Data: c.Chunk.Bytes()})
+		if err != nil {
+			return db.because(ctx, fmt.Errorf("series %s: %w", series.Labels(), err))
 		}
 		if err := visit(promquery.RawSeries{Labels: series.Labels(), Chunks: list}); err != nil {
 			return err
@@ -60,6 +60,18 @@ func inOrder(iterator storedchunks.Iterator, list []storedchunks.Meta) ([]stored
 	}
 	slices.SortStableFunc(list, func(a, b storedchunks.Meta) int { return cmp.Compare(a.MinTime, b.MinTime) })
 	return list, iterator.Err()
+}
+
+// checked appends chunks as they are stored. What Check is against is an error.
+func checked(stored []storedchunks.Meta, list []chunks.Chunk) ([]chunks.Chunk, error) {
+	for _, c := range stored {
+		own := chunks.Chunk{Encoding: c.Chunk.Encoding(), Data: c.Chunk.Bytes()}
+		if err := own.Check(); err != nil {
+			return list, err
+		}
+		list = append(list, own)
+	}
+	return list, nil
 }
 
 func matchersOf(list []promquery.Matcher) ([]*labels.Matcher, error) {
