@@ -177,7 +177,7 @@ type rawSlice struct{ start, end int64 }
 // container. The slices' ends are those of rate windows, so that no rate needs two slices.
 func (rd *reading) eachRawSlice(ctx context.Context, s selection, metric string, emit func(rawSlice, Container, []line)) error {
 	sizes := rd.newSizes()
-	defer func() { rd.learnt = sizes.per }()
+	defer func() { rd.learnt = cmp.Or(sizes.least, rd.learnt) }()
 	g, ok := rd.reader.memory.Get().(*gathered)
 	if !ok {
 		g = &gathered{}
@@ -205,7 +205,7 @@ func (rd *reading) eachRawSlice(ctx context.Context, s selection, metric string,
 		}
 		sizes.learn(g.count+rd.expected(metric, from, to), to.Sub(from))
 		if len(rd.facts.Failed) > failed {
-			sizes.bound = 0 // what was too big has been left out
+			sizes.bound, sizes.least = 0, 0 // what was too big has been left out
 		}
 		slice := rawSlice{from.UnixMilli(), to.UnixMilli()}
 		if err := g.eachContainer(slice, func(c Container, lines []line) { emit(slice, c, lines) }); err != nil {
@@ -247,6 +247,7 @@ type sizes struct {
 	most   int           // samples of a request
 	per    time.Duration // how much time a request may be for
 	bound  time.Duration // the most that per may be; 0 is none
+	least  time.Duration // that a request with samples was found to be for; 0 until there was one
 }
 
 func (rd *reading) newSizes() *sizes {
@@ -284,6 +285,9 @@ func (s *sizes) learn(samples int, over time.Duration) {
 		fits = min(fits, float64(s.bound))
 	}
 	s.per = time.Duration(fits)
+	if samples > 0 && (s.least == 0 || s.per < s.least) {
+		s.least = s.per
+	}
 }
 
 // next is where the slice from a time on ends: a whole number of rate windows before the window's end.

@@ -78,7 +78,7 @@ type reading struct {
 	refused    bool     // a request was too big
 	scratch    scratch
 
-	learnt time.Duration // how much time a raw request of these pods turned out to be for; 0 until there was one
+	learnt time.Duration // how much time a raw request of these pods may be for where they are busiest; 0 until there was one
 }
 
 func (rd *reading) read(ctx context.Context) error {
