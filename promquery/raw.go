@@ -15,8 +15,9 @@ import (
 
 // Raw reads samples as they were scraped: Prometheus's remote read does, and a data folder.
 type Raw interface {
-	// ReadRaw hands visit each series that matches and has samples, one call after the other. With an error, what
-	// visit was given before may lack something. Errors of visit are returned as they are.
+	// ReadRaw hands visit each series that matches, whole or in parts, one call after the other; some may have no samples
+	// in the query's time. With an error, what visit was given before may lack something. Errors of visit are returned
+	// as they are.
 	ReadRaw(ctx context.Context, q RawQuery, visit func(RawSeries) error) error
 }
 

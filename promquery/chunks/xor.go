@@ -103,8 +103,8 @@ func (x *xor) read(n uint8) uint64 {
 	return high<<n | x.read(n)
 }
 
-// changeOf is by how much the distance from the last time has changed: a signed number of 14, 17 or 20 bits, behind as many
-// ones, and how many bits that is. A number of 64 bits, behind four ones, is left to be read: 0 bits.
+// changeOf is by how much the distance from the last time has changed: a signed number of 14, 17 or 20 bits, behind one,
+// two or three ones and a zero, and how many bits that is. A number of 64 bits, behind four ones, is left to be read: 0 bits.
 func changeOf(next uint64) (change uint64, read int) {
 	ones := bits.LeadingZeros64(^next)
 	if ones > 3 {
