@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -90,6 +91,11 @@ func testNohup(t *testing.T, demo string) {
 
 // However a command ends, its temporary folder goes, and a signal is heeded though standard input is silent.
 func testNothingLeft(t *testing.T, demo string) {
+	// Who runs the tests by nohup has hangups ignored here, and so by the command, which would not end. What is caught here
+	// is as usual in a new process.
+	caught := make(chan os.Signal, 1)
+	signal.Notify(caught, syscall.SIGHUP)
+	defer signal.Stop(caught)
 	folder := []string{"-n", "shop", "--tsdb", filepath.Join(demo, "tsdb"), "--until", shop.Until.Format("2006-01-02T15:04:05Z07:00")}
 	for name, c := range map[string]struct {
 		args []string
