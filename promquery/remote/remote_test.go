@@ -106,10 +106,10 @@ func query() promquery.RawQuery {
 	return promquery.RawQuery{Start: time.Unix(10, 0), End: time.Unix(20, 0)}
 }
 
-// decoded are the samples of a part of a series in the query's time.
-func decoded(s promquery.RawSeries) ([]model.SamplePair, error) {
+// decoded are the samples of a part of a series from one millisecond to another.
+func decoded(s promquery.RawSeries, first, last int64) ([]model.SamplePair, error) {
 	var samples chunks.Samples
-	samples.Reset(query().Millis())
+	samples.Reset(first, last)
 	for _, c := range s.Chunks {
 		if err := samples.AddChunk(c); err != nil {
 			return nil, err
@@ -120,6 +120,7 @@ func decoded(s promquery.RawSeries) ([]model.SamplePair, error) {
 
 // read collects the times in seconds that each pod has samples of.
 func read(ctx context.Context, c *Client) (map[string][]int64, error) {
+	first, last := query().Millis()
 	got, before := map[string][]int64{}, ""
 	err := c.ReadRaw(ctx, query(), func(s promquery.RawSeries) error {
 		pod := s.Labels.Get("pod")
@@ -127,7 +128,7 @@ func read(ctx context.Context, c *Client) (map[string][]int64, error) {
 			return errors.New("a series comes twice: " + pod)
 		}
 		got[pod], before = append([]int64{}, got[pod]...), pod
-		samples, err := decoded(s)
+		samples, err := decoded(s, first, last)
 		for _, p := range samples {
 			if float64(p.Value) != float64(p.Timestamp)/1000 {
 				return errors.New("a wrong value")
@@ -338,15 +339,9 @@ func TestRealStreams(t *testing.T) {
 	for name, content := range realStreams(t) {
 		var all []model.SamplePair
 		d := &decoder{visit: func(s promquery.RawSeries) error {
-			var samples chunks.Samples
-			samples.Reset(0, math.MaxInt64)
-			for _, c := range s.Chunks {
-				if err := samples.AddChunk(c); err != nil {
-					return err
-				}
-			}
-			all = append(all, samples.Pairs()...)
-			return nil
+			samples, err := decoded(s, 0, math.MaxInt64)
+			all = append(all, samples...)
+			return err
 		}}
 		if err := d.stream(bytes.NewReader(content)); err != nil || len(all) < 100 || before != nil && !slices.Equal(all, before) {
 			t.Errorf("%s: %v, %d samples, the other version's has %d", name, err, len(all), len(before))
@@ -368,15 +363,9 @@ func TestRealStreams(t *testing.T) {
 func TestRealMessages(t *testing.T) {
 	read := func(content []byte) (all []model.SamplePair, err error) {
 		d := &decoder{visit: func(s promquery.RawSeries) error {
-			var samples chunks.Samples
-			samples.Reset(0, math.MaxInt64)
-			for _, c := range s.Chunks {
-				if err := samples.AddChunk(c); err != nil {
-					return err
-				}
-			}
-			all = append(all, samples.Pairs()...)
-			return nil
+			samples, err := decoded(s, 0, math.MaxInt64)
+			all = append(all, samples...)
+			return err
 		}}
 		err = d.message(bytes.NewReader(content))
 		return all, err
@@ -408,7 +397,7 @@ func FuzzStream(f *testing.F) {
 	f.Fuzz(func(t *testing.T, content []byte) {
 		d := &decoder{visit: func(s promquery.RawSeries) error {
 			last := model.Time(0)
-			samples, err := decoded(s)
+			samples, err := decoded(s, 10_001, 20_000)
 			for _, p := range samples {
 				if p.Timestamp <= 10_000 || p.Timestamp > 20_000 || p.Timestamp <= last {
 					t.Fatalf("a sample at %d after one at %d", p.Timestamp, last)
