@@ -53,7 +53,7 @@ func (s RawSeries) Len() (n int) {
 
 const (
 	// SamplesPerRawRequest is about how many raw samples one request returns unless Reader.MaxSamples says otherwise;
-	// they are held as they came, at 1 to 8 bytes each, until the answer is known to be whole.
+	// they are held as they came, mostly at 1 to 8 bytes each, until the answer is known to be whole.
 	SamplesPerRawRequest = 4_000_000
 
 	// RawInterval is the time between samples that is reckoned with before there are any: what Prometheus's operator

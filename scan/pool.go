@@ -150,9 +150,11 @@ func (h *pool) addSeries(s promquery.Series) {
 	if n := len(covered); n > 0 && covered[n-1] == h.window.Points() {
 		u.Running++
 	}
-	if i := highest(s.Values); s.Resource == recommender.CPU && i >= 0 {
-		// The peak of CPU is a rate, known to its window.
-		u.Peak = higher(u.Peak, recommender.Peak{Value: s.Values[i], Pod: s.Pod, At: h.window.Time(s.Points[i]), Within: h.window.RateWindow + s.Within})
+	if s.Resource == recommender.CPU {
+		// The peak of CPU is a rate, known to its window. That of memory comes with the facts.
+		if i := highest(s.Values); i >= 0 {
+			u.Peak = higher(u.Peak, recommender.Peak{Value: s.Values[i], Pod: s.Pod, At: h.window.Time(s.Points[i]), Within: h.window.RateWindow + s.Within})
+		}
 	}
 }
 
